@@ -1,0 +1,199 @@
+# ferry - build, test and install. `make help` lists the targets.
+#
+# The caller's: CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR, BUILD. Everything made goes under BUILD.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CFLAGS  ?= -O2 -g
+
+SBINDIR = $(DESTDIR)$(PREFIX)/sbin
+BINDIR  = $(DESTDIR)$(PREFIX)/bin
+MANDIR  = $(DESTDIR)$(PREFIX)/share/man
+
+WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+           -Wmissing-prototypes -Wvla -Wformat=2
+# What the code cannot be compiled without; the caller's CFLAGS come after it.
+FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude -include include/banned.h $(WARNINGS)
+
+COMMON  = proto report path units io log cmdline transfer staged
+MANAGER = server_main options identity admission acceptor peer pending running manager board ledger
+SESSION = session storage sandbox
+TOP     = top_main snapshot screen
+CLIENT  = client_main client_options link commands get put del progress
+
+SERVER_OBJ = $(MANAGER:%=$(BUILD)/manager/%.o) $(SESSION:%=$(BUILD)/session/%.o) \
+             $(COMMON:%=$(BUILD)/common/%.o)
+CLIENT_OBJ = $(CLIENT:%=$(BUILD)/client/%.o) $(COMMON:%=$(BUILD)/common/%.o)
+WORKER_OBJ = $(BUILD)/manager/worker_fork.o $(BUILD)/manager/worker_thread.o
+TOP_OBJ    = $(TOP:%=$(BUILD)/top/%.o) $(BUILD)/manager/peer.o $(COMMON:%=$(BUILD)/common/%.o)
+PROGRAMS   = $(BUILD)/ferryd $(BUILD)/ferryd-threads $(BUILD)/ferry $(BUILD)/ferrytop
+PROBES     = $(patsubst test/probes/%.c,$(BUILD)/test/%,$(wildcard test/probes/*.c))
+# The servers with a session that has been taken over in place of their own.
+HOSTILE     = $(if $(wildcard test/hostile),$(BUILD)/test/ferryd-hostile \
+              $(BUILD)/test/ferryd-threads-hostile)
+HOSTILE_OBJ = $(patsubst test/%.c,$(BUILD)/%.o,$(wildcard test/hostile/*.c)) \
+              $(filter-out $(BUILD)/session/session.o,$(SERVER_OBJ))
+
+.DELETE_ON_ERROR:
+.PHONY: all probes
+
+all: $(PROGRAMS)
+
+# The two servers differ in one object.
+$(BUILD)/ferryd: $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o
+$(BUILD)/ferryd-threads: $(SERVER_OBJ) $(BUILD)/manager/worker_thread.o
+$(BUILD)/ferryd-threads: LINK_THREADS = -pthread
+$(BUILD)/ferry: $(CLIENT_OBJ)
+$(BUILD)/ferrytop: $(TOP_OBJ)
+
+$(PROGRAMS):
+	$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+probes: $(PROBES) $(HOSTILE)
+
+$(BUILD)/test/%: test/probes/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP $(LDFLAGS) -o $@ $<
+
+$(BUILD)/test/ferryd-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_fork.o
+$(BUILD)/test/ferryd-threads-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_thread.o
+$(BUILD)/test/ferryd-threads-hostile: LINK_THREADS = -pthread
+
+$(HOSTILE):
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/hostile/%.o: test/hostile/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(HOSTILE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
+         $(WORKER_OBJ:.o=.d) $(PROBES:=.d)
+
+# ---- running ----
+
+PORT ?= 9000
+MAX  ?= 5
+ROOT ?= .
+
+.PHONY: run demo bench
+
+run: all
+	$(BUILD)/ferryd -v --root "$(ROOT)" $(PORT) $(MAX)
+
+demo:
+	scripts/demo
+
+bench: all probes
+	BIN="$(abspath $(BUILD))" scripts/bench
+
+# ---- testing ----
+#
+# Every test/*.bats runs once for each server, except those whose second line says that they are
+# about processes ("# Runs on: ferryd") or about the client alone ("# Runs on: once").
+
+SERVERS ?= ferryd ferryd-threads
+RESULTS  = $(BUILD)/results
+TESTS    = $(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats)))
+tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
+PROCESS_TESTS := $(call tagged,ferryd)
+CLIENT_TESTS  := $(call tagged,once)
+tests_for = $(filter-out $(if $(filter ferryd-threads,$(1)),$(PROCESS_TESTS)) \
+              $(if $(filter $(firstword $(SERVERS)),$(1)),,$(CLIENT_TESTS)),$(TESTS))
+TAPS = $(foreach server,$(SERVERS),$(patsubst %,$(RESULTS)/$(server)/%.tap,$(call tests_for,$(server))))
+# A file that hangs is a failure, not a wait.
+TEST_SECONDS ?= 600
+
+.PHONY: test test-run $(TAPS)
+
+test: test-run
+	@test/summary $(RESULTS)
+
+# Runs everything and judges nothing: test/summary does.
+test-run: clean-results
+	@$(MAKE) --no-print-directory $(TAPS)
+
+$(TAPS): $(RESULTS)/%.tap: all probes
+	@mkdir -p $(@D)
+	@SERVER=$(*D) BIN="$(abspath $(BUILD))" SANITIZED="$(SANITIZED)" \
+	    timeout $(TEST_SECONDS) bats --tap test/$(*F).bats >$@ 2>&1 </dev/null; \
+	    echo "# exit status $$?" >>$@
+
+.PHONY: clean-results
+clean-results: all probes
+	@rm -rf $(RESULTS)
+
+# ---- checking ----
+
+ASAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+
+.PHONY: sanitize asan tsan coverage lint format
+
+sanitize: asan tsan
+	@test/summary $(BUILD)/asan/results $(BUILD)/tsan/results
+
+asan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="$(ASAN_FLAGS)" \
+	    LDFLAGS="-fsanitize=address,undefined" SANITIZED=address test-run
+
+# Threads are what the thread sanitizer can see into.
+tsan:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_FLAGS)" \
+	    LDFLAGS="-fsanitize=thread" SANITIZED=thread SERVERS=ferryd-threads test-run
+
+# A worker process leaves by _exit(2) and reports nothing; the thread twin runs the same objects.
+coverage:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" \
+	    LDFLAGS="--coverage" SERVERS=ferryd-threads test-run
+	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
+
+C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c))
+H_FILES     = $(sort $(wildcard include/*.h test/hostile/*.h))
+SHELL_FILES = $(sort $(wildcard scripts/* test/*.bash test/*.bats)) test/summary .ci/run
+
+lint:
+	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
+	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- $(FERRY_CFLAGS)
+	cppcheck --quiet --std=c11 --enable=warning,style,performance,portability --inline-suppr \
+	    --suppressions-list=.cppcheck --error-exitcode=1 -D_GNU_SOURCE -Iinclude $(C_FILES)
+	shellcheck -x $(SHELL_FILES)
+
+format:
+	clang-format -i $(C_FILES) $(H_FILES)
+
+# ---- installing ----
+
+.PHONY: install uninstall clean help
+
+install: all
+	install -d "$(SBINDIR)" "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man8"
+	install $(BUILD)/ferryd $(BUILD)/ferryd-threads "$(SBINDIR)"
+	install $(BUILD)/ferry $(BUILD)/ferrytop "$(BINDIR)"
+	install -m 644 docs/ferry.1 docs/ferrytop.1 "$(MANDIR)/man1"
+	install -m 644 docs/ferryd.8 "$(MANDIR)/man8"
+
+uninstall:
+	rm -f "$(SBINDIR)/ferryd" "$(SBINDIR)/ferryd-threads" "$(BINDIR)/ferry" "$(BINDIR)/ferrytop"
+	rm -f "$(MANDIR)/man1/ferry.1" "$(MANDIR)/man1/ferrytop.1" "$(MANDIR)/man8/ferryd.8"
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make [all]      build ferryd, ferryd-threads and ferry in $(BUILD)/'
+	@echo 'make run        serve ROOT=$(ROOT) on PORT=$(PORT), MAX=$(MAX) clients at once'
+	@echo 'make demo       show six clients taking turns on a server with room for two'
+	@echo 'make test       run every test (make -j2 test: side by side)'
+	@echo 'make sanitize   run them on AddressSanitizer+UBSan and ThreadSanitizer builds'
+	@echo 'make coverage   run them with coverage (needs gcovr)'
+	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck: no finding'
+	@echo 'make format     apply clang-format'
+	@echo 'make bench      measure this machine'
+	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'
+	@echo 'make clean      remove $(BUILD)/'

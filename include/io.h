@@ -1,0 +1,82 @@
+/* io.h - exact reads and writes on a connection, each with a deadline.
+ *
+ * Sockets here are non-blocking; a call tries first and sleeps in poll(2) only when it must.
+ * Times are milliseconds of CLOCK_MONOTONIC. Nothing here is resumed after an error. */
+#ifndef FERRY_IO_H
+#define FERRY_IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define IO_NO_DEADLINE INT64_MAX
+
+enum {
+    IO_BUFFER = 2048,  /* what is read ahead of the conversation: a request and more */
+    IO_DRAIN_MS = 1000 /* how long io_finish() waits for the peer to close */
+};
+
+/* A connection and the bytes that came before anyone asked for them. */
+struct io_conn {
+    int fd;
+    size_t start, end; /* the unread bytes are buf[start..end) */
+    char buf[IO_BUFFER];
+};
+
+int64_t io_now_ms(void);
+int64_t io_now_ns(void);
+int64_t io_wall_ns(void); /* CLOCK_REALTIME, since 1970 */
+
+/* Waits for `events` (poll(2)) on `fd`. Returns 0, or -1 with errno: ETIMEDOUT, or poll's. */
+int io_wait(int fd, short events, int64_t deadline_ms);
+
+/* Sends all of it. Returns 0, or -1 with errno: ETIMEDOUT, or send(2)'s. */
+int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms);
+
+/* Receives what there is, up to `len`. Returns the count, 0 at the peer's end of stream, or -1
+ * with errno: ETIMEDOUT, or recv(2)'s. */
+ssize_t io_recv_some(int fd, void *data, size_t len, int64_t deadline_ms);
+
+void io_conn_init(struct io_conn *conn, int fd);
+size_t io_unread(const struct io_conn *conn);
+
+/* Adds to the unread bytes. Returns as io_recv_some(); ENOBUFS when the buffer is full. */
+ssize_t io_fill(struct io_conn *conn, int64_t deadline_ms);
+
+/* Takes up to `len` of the bytes already read; returns how many. Never waits. */
+size_t io_take(struct io_conn *conn, void *data, size_t len);
+
+/* Reads exactly `len` bytes. Returns 0, or -1 with errno: ENODATA at an early end of stream,
+ * ETIMEDOUT, or recv(2)'s. */
+int io_read_exact(struct io_conn *conn, void *data, size_t len, int64_t deadline_ms);
+
+/* Reads the bytes of `word` and nothing else, after any CR and LF before it. Fails at the first
+ * byte that differs. Returns 0, or -1 with errno: EPROTO, ENODATA, ETIMEDOUT, or recv(2)'s. */
+int io_expect_word(struct io_conn *conn, const char *word, int64_t deadline_ms);
+
+/* Drops CR and LF at the head of what comes. Returns 0 with at least one other byte unread, or -1
+ * as io_read_exact(). */
+int io_skip_line_ends(struct io_conn *conn, int64_t deadline_ms);
+
+/* Writes all of it to a file, pipe or terminal; waits as long as that takes.
+ * Returns 0, or -1 with write(2)'s errno. */
+int io_write_all(int fd, const void *data, size_t len);
+
+/* Says the last word: half-closes, then reads and discards until the peer closes, IO_DRAIN_MS at
+ * most. Closing with unread input would send a reset, and that can destroy what was just sent
+ * before the peer has read it (RFC 1122 section 4.2.2.13). The caller still closes `fd`. */
+void io_finish(int fd);
+
+/* Closes `fd` unless it is -1. Never retried: on Linux the descriptor is gone whatever close(2)
+ * returns. Keeps errno. */
+void io_close(int fd);
+
+/* Opens /dev/null as descriptors 0, 1 and 2 where they are closed: otherwise a socket would get one
+ * of these numbers, and then whatever is printed. Returns 0, or -1 with errno. */
+int io_fill_standard_fds(void);
+
+/* Hangs up a TCP connection whose peer's machine has vanished after about `timeout_ms`. */
+void io_keepalive(int fd, int timeout_ms);
+
+#endif

@@ -1,0 +1,40 @@
+/* manager.h - the loop that decides who is served when. */
+#ifndef FERRY_MANAGER_H
+#define FERRY_MANAGER_H
+
+#include "acceptor.h"
+#include "board.h"
+#include "ledger.h"
+#include "options.h"
+#include "pending.h"
+#include "running.h"
+
+struct manager {
+    const struct options *options;
+    struct acceptor *acceptor;
+    struct board board; /* where the next two live */
+    struct pending_queue queue;
+    struct running_set running;
+    struct ledger ledger;
+    int wake_fd;           /* readable when a worker has ended */
+    int stop_fd;           /* signalfd: readable when SIGTERM or SIGINT came */
+    bool ending;           /* workers that end now were told to */
+    bool stopping;         /* leave the loop */
+    bool accept_paused;    /* out of descriptors: try again after the next sleep */
+    bool short_of_workers; /* the last fork failed: told once, until one succeeds */
+};
+
+/* Makes the queue, the set and the descriptors, and blocks SIGTERM and SIGINT. Call it after
+ * worker_init(), whose descriptor `wake_fd` is. Borrows `options` and `acceptor`.
+ * Returns 0, or -1 with errno. manager_free() frees it. */
+int manager_init(struct manager *manager, const struct options *options, struct acceptor *acceptor,
+                 int wake_fd);
+void manager_free(struct manager *manager);
+
+/* Prints `text` among the manager's decisions. */
+void manager_say(const struct manager *manager, const char *text);
+
+/* Serves until SIGTERM or SIGINT comes, then lets the running clients finish and returns. */
+void manager_run(struct manager *manager);
+
+#endif

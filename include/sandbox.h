@@ -1,0 +1,60 @@
+/* sandbox.h - what a worker that has been taken over can still do: little (docs/security.md).
+ *
+ * Confinement is inherited by fork(2), so nearly all of it is put on once, by the parent, on
+ * itself, and costs a client nothing. Only what must be narrower for a worker than for the parent
+ * is added after fork. */
+#ifndef FERRY_SANDBOX_H
+#define FERRY_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum sandbox_mode {
+    SANDBOX_OFF,
+    SANDBOX_AUTO,   /* with every layer the kernel has */
+    SANDBOX_REQUIRE /* with all layers, or not at all */
+};
+
+/* One line of the filter: the system call `number` is allowed where its `argument` (0 to 5), masked
+ * with `mask`, is `value`; mask 0: always. With `error` it is refused with that errno instead of
+ * EPERM, which is what everything not listed gets. */
+struct sandbox_rule {
+    int number;
+    unsigned argument;
+    uint32_t mask, value;
+    int error;
+};
+
+struct sandbox {
+    enum sandbox_mode mode;
+    int worker_fd;     /* a Landlock ruleset for the workers; -1: none; owned */
+    uint64_t max_size; /* of a file a worker may write, bytes */
+    bool limit_size;   /* make the kernel see to that */
+    bool landlock, seccomp, rlimits, no_new_privs, not_dumpable; /* in force */
+    int landlock_abi;
+};
+
+/* What the filesystem is reduced to. */
+struct sandbox_places {
+    int root_fd;
+    bool read_only;
+    int ledger_dir_fd; /* files may be written there by the parent alone; -1: none */
+};
+
+/* Confines this process, and so every worker it starts, to these places. `rules` are what starting
+ * workers takes besides. Call it when everything is open, before the first client.
+ * Returns NULL; or, where `mode` is SANDBOX_REQUIRE, the name of the first layer that is missing.
+ */
+const char *sandbox_confine_server(struct sandbox *sandbox, const struct sandbox_places *places,
+                                   const struct sandbox_rule *rules, size_t rule_count);
+
+/* In a worker process: gives up the rest. Returns 0, or -1: then it must not go on. */
+int sandbox_confine_worker(const struct sandbox *sandbox);
+
+enum { SANDBOX_TEXT = 160 };
+
+/* Writes "sandbox:" and the names of the layers in force to `text`. Returns `text`. */
+const char *sandbox_describe(const struct sandbox *sandbox, char *text, size_t len);
+
+#endif

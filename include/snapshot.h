@@ -1,0 +1,38 @@
+/* snapshot.h - one consistent look at a server's board. */
+#ifndef FERRY_SNAPSHOT_H
+#define FERRY_SNAPSHOT_H
+
+#include "board.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct snapshot_client {
+    struct running member;
+    struct report report; /* from report_read() */
+};
+
+struct snapshot {
+    struct board_header header;
+    struct snapshot_client *running; /* owned; header.running_count of them, by age */
+    struct pending *waiting;         /* owned; waiting_shown of them, first in line first */
+    size_t waiting_shown;
+    bool alive; /* is the server? */
+    int64_t now_ns;
+};
+
+struct board_view {
+    unsigned char *base; /* mapped read-only, owned */
+    size_t bytes;
+};
+
+/* Maps the board `path` read-only. Returns NULL, or the reason as text. */
+const char *board_view_open(struct board_view *view, const char *path);
+void board_view_close(struct board_view *view);
+
+/* Copies what the board says, with at most `most_waiting` of those who wait, at a moment when the
+ * manager was not changing it. Returns 0, or -1: no memory, or no such moment. */
+int snapshot_take(struct snapshot *snapshot, const struct board_view *view, size_t most_waiting);
+void snapshot_free(struct snapshot *snapshot);
+
+#endif

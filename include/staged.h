@@ -1,0 +1,57 @@
+/* staged.h - a file that gets its name only when it is whole.
+ *
+ * The life of one: staged_open, staged_reserve, writes to `fd`, then staged_commit or
+ * staged_discard. Until staged_commit() nothing of it can be seen, and the old file of that name,
+ * if there is one, stays as it was.
+ *
+ * Where the filesystem has O_TMPFILE (open(2)) the file has no name at all while it is written,
+ * and dies with its process. link(2) cannot replace, so a file that takes the place of another is
+ * linked to a temporary name and renamed over it at once. Elsewhere it has the temporary name all
+ * along. Temporary names are STAGED_PREFIX and a number; a file that bears one is locked
+ * (flock(2)) as long as its writer lives, so the next writer in that directory can tell litter
+ * from work in progress, and clears it away. */
+#ifndef FERRY_STAGED_H
+#define FERRY_STAGED_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define STAGED_PREFIX ".ferry-tmp."
+
+struct staged {
+    int dir_fd;     /* where it will appear; owned */
+    int fd;         /* open for writing; owned */
+    int proc_fd;    /* /proc, for a process that cannot see it any more; or -1; borrowed */
+    bool exclusive; /* it may not replace a file: staged_commit() then fails with EEXIST */
+    bool replaces;  /* a file: it gets that one's permission bits, `mode` */
+    mode_t mode;
+    char name[NAME_MAX + 1];
+    char temp[sizeof STAGED_PREFIX + 12]; /* its temporary name, "" while it has none */
+};
+
+/* Begins a file `name` (one component) in the directory `dir_fd`, which must be open for reading.
+ * `replaced` is the file it takes the place of, whose permission bits it gets, or NULL. Takes over
+ * `dir_fd`, whatever the outcome. Returns 0, or -1 with errno from open(2). */
+int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced);
+
+/* Sets `size` bytes of disk aside, so that a full disk is found out now; they read as zeros.
+ * Returns 0, or -1 with errno: ENOSPC, EFBIG, EDQUOT, ... (fallocate(2)). */
+int staged_reserve(struct staged *staged, uint64_t size);
+
+/* Gives the file its name, replacing what had it, and ends `staged`. With `durable`: the file's
+ * bytes are on disk before the name is, and the name is on disk on return. A failed fsync is not
+ * retried: the kernel may have dropped the pages it could not write (fsync(2)).
+ * Returns 0, or -1 with errno; then the old file is still there. (Where only the last step, the
+ * directory's fsync, failed, the new one is.) */
+int staged_commit(struct staged *staged, bool durable);
+
+/* Ends `staged` and leaves nothing. Keeps errno. */
+void staged_discard(struct staged *staged);
+
+/* Is this a name that only staged files may have? */
+bool staged_is_temp_name(const char *name);
+
+#endif

@@ -1,0 +1,138 @@
+/* client_main.c - ferry: one process per job, one file at a time in each.
+ *
+ * Called by: the shell.
+ * Runs in:   the client. The only file of the client that may exit. */
+#include "client_options.h"
+#include "commands.h"
+#include "io.h"
+#include "log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int run_one(const struct client_options *options, const char *name)
+{
+    switch (options->verb) {
+    case PROTO_GET:
+        return command_get(options, name);
+    case PROTO_PUT:
+        return command_put(options, name);
+    case PROTO_DEL:
+        return command_del(options, name);
+    }
+    return -1;
+}
+
+static int run_in_turn(const struct client_options *options)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < options->name_count; i++)
+        if (run_one(options, options->names[i]) < 0)
+            failed++;
+    return failed == 0 ? 0 : -1;
+}
+
+struct jobs {
+    pid_t *pids; /* of those that run, 0 elsewhere; `most` places */
+    size_t most, running;
+};
+
+/* Waits for one job. Returns 0 where it went well. A child that somebody left us when we were
+ * started is none of ours. */
+static int finish_job(struct jobs *jobs)
+{
+    for (;;) {
+        int status;
+        pid_t child = wait(&status);
+        if (child < 0 && errno != EINTR)
+            return -1;
+        for (size_t i = 0; child > 0 && i < jobs->most; i++) {
+            if (jobs->pids[i] != child)
+                continue;
+            jobs->pids[i] = 0;
+            jobs->running--;
+            return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -1;
+        }
+    }
+}
+
+/* A job ends with the ferry that started it. */
+__attribute__((noreturn)) static void run_job(const struct client_options *options,
+                                              const char *name, pid_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
+        _exit(EXIT_FAILURE);
+    _exit(run_one(options, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Starts a process for one file; there must be a place for it. Returns 0, or -1 with errno. */
+static int start_job(struct jobs *jobs, const struct client_options *options, const char *name)
+{
+    pid_t parent = getpid();
+    pid_t child = fork();
+
+    if (child == 0)
+        run_job(options, name, parent);
+    if (child < 0)
+        return -1;
+    for (size_t i = 0; i < jobs->most; i++) {
+        if (jobs->pids[i] == 0) {
+            jobs->pids[i] = child;
+            break;
+        }
+    }
+    jobs->running++;
+    return 0;
+}
+
+static int run_at_once(const struct client_options *options)
+{
+    struct jobs jobs = {.most = options->jobs};
+    size_t started = 0, failed = 0;
+
+    jobs.pids = calloc(jobs.most, sizeof *jobs.pids);
+    while (jobs.pids != NULL && (started < options->name_count || jobs.running > 0)) {
+        bool room = started < options->name_count && jobs.running < jobs.most;
+        if (room && start_job(&jobs, options, options->names[started]) == 0) {
+            started++;
+            continue;
+        }
+        if (jobs.running == 0)
+            break;
+        failed += finish_job(&jobs) < 0;
+    }
+    if (started < options->name_count)
+        log_error("ferry", "cannot start a job: %s", strerror(errno));
+    free(jobs.pids);
+    return failed == 0 && started == options->name_count ? 0 : -1;
+}
+
+int main(int argc, char **argv)
+{
+    struct client_options options;
+
+    if (io_fill_standard_fds() < 0) {
+        log_error("ferry", "cannot open /dev/null: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    switch (client_options_parse(&options, argc, argv)) {
+    case CMDLINE_EXIT:
+        return EXIT_SUCCESS;
+    case CMDLINE_WRONG:
+        return EXIT_USAGE;
+    case CMDLINE_RUN:
+        break;
+    }
+    signal(SIGPIPE, SIG_IGN); /* a connection that is gone is an error to report, not a death */
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would lose the jobs' exit statuses */
+    if (options.jobs == 1 || options.name_count == 1)
+        return run_in_turn(&options) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    options.quiet = true; /* the bars of several jobs would draw over each other */
+    return run_at_once(&options) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,24 @@
+/* del.c - ferry HOST PORT DEL FILE.
+ *
+ * Called by: client_main.c.
+ * Runs in:   the client, or one of its jobs. */
+#include "commands.h"
+#include "link.h"
+
+#include <unistd.h>
+
+int command_del(const struct client_options *options, const char *name)
+{
+    struct link link;
+
+    if (link_open(&link, options) < 0)
+        return -1;
+    command_say_file(STDOUT_FILENO, "deleting", name);
+    int outcome = link_request(&link, name);
+    if (outcome == 0)
+        outcome = link_expect(&link, PROTO_DONE);
+    link_close(&link);
+    if (outcome == 0)
+        command_say_complete(STDOUT_FILENO);
+    return outcome;
+}

@@ -1,0 +1,140 @@
+/* get.c - ferry HOST PORT GET FILE.
+ *
+ * Called by: client_main.c.
+ * Runs in:   the client, or one of its jobs. */
+#include "commands.h"
+#include "link.h"
+#include "path.h"
+#include "staged.h"
+#include "transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Where the bytes go: a file that takes its name when they are all there, or straight into
+ * something that is no regular file (standard output, a device, a pipe). */
+struct target {
+    struct staged staged;
+    int direct_fd; /* -1: staged */
+    bool owned;    /* close direct_fd */
+    int report_fd; /* where the lab's lines go: not among the bytes */
+};
+
+static int target_fd(const struct target *target)
+{
+    return target->direct_fd >= 0 ? target->direct_fd : target->staged.fd;
+}
+
+static void target_discard(struct target *target)
+{
+    if (target->direct_fd < 0)
+        staged_discard(&target->staged);
+    else if (target->owned)
+        io_close(target->direct_fd);
+}
+
+/* Returns 0, or -1 with errno. */
+static int open_staged(struct target *target, const char *path, const struct stat *replaced)
+{
+    char real[PATH_MAX];
+
+    /* The file that a link leads to is replaced, not the link. */
+    if (realpath(path, real) != NULL)
+        path = real;
+    int dir_fd = path_open_directory(path, O_RDONLY);
+    if (dir_fd < 0)
+        return -1;
+    return staged_open(&target->staged, dir_fd, path_base_name(path), replaced);
+}
+
+/* Returns 0, or -1 with errno. */
+static int target_open(struct target *target, const char *path)
+{
+    struct stat st;
+
+    *target = (struct target){.direct_fd = -1, .report_fd = STDOUT_FILENO};
+    if (strcmp(path, "-") == 0) {
+        target->direct_fd = STDOUT_FILENO;
+        target->report_fd = STDERR_FILENO;
+        return 0;
+    }
+    if (stat(path, &st) < 0)
+        return open_staged(target, path, NULL);
+    if (S_ISREG(st.st_mode))
+        return open_staged(target, path, &st);
+    target->direct_fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+    target->owned = true;
+    return target->direct_fd < 0 ? -1 : 0;
+}
+
+static int receive_bytes(struct link *link, const struct target *target, uint64_t size,
+                         const char *path)
+{
+    const struct transfer transfer = {
+        .conn = &link->conn,
+        .file_fd = target_fd(target),
+        .size = size,
+        .idle_ms = -1,
+        .reads_zero = target->direct_fd < 0,
+        .on_progress = progress_moved,
+        .arg = &link->progress,
+    };
+
+    progress_begin(&link->progress, size);
+    enum transfer_end end = transfer_receive(&transfer);
+    int error = errno;
+    progress_end(&link->progress, end == TRANSFER_DONE);
+    if (end == TRANSFER_DONE)
+        return 0;
+    if (end == TRANSFER_FILE)
+        return client_error("cannot write %s: %s", path, strerror(error));
+    return link_explain(link, error);
+}
+
+static int converse(struct link *link, const char *name, struct target *target, const char *path)
+{
+    uint64_t size = 0;
+
+    if (link_request(link, name) < 0 || link_expect(link, PROTO_OK) < 0)
+        return -1;
+    if (link_send(link, PROTO_READY, sizeof PROTO_READY - 1) < 0 || link_read_size(link, &size) < 0)
+        return -1;
+    if (target->direct_fd < 0 && staged_reserve(&target->staged, size) < 0)
+        return client_error("unable to create file %s: %s", path, strerror(errno));
+    if (link_send(link, PROTO_OK, sizeof PROTO_OK - 1) < 0)
+        return -1;
+    command_say_sized_file(target->report_fd, "receiving", name, size);
+    if (receive_bytes(link, target, size, path) < 0 || link_expect(link, PROTO_DONE) < 0)
+        return -1;
+    if (target->direct_fd < 0 && staged_commit(&target->staged, false) < 0)
+        return client_error("unable to create file %s: %s", path, strerror(errno));
+    return 0;
+}
+
+/* Does the path end in something that can be a file's name? */
+static bool is_file_name(const char *path)
+{
+    const char *name = path_base_name(path);
+    return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+int command_get(const struct client_options *options, const char *name)
+{
+    struct link link;
+    struct target target;
+    int outcome = -1;
+    const char *path = options->output != NULL ? options->output : path_base_name(name);
+
+    if (!is_file_name(path) || target_open(&target, path) < 0)
+        return client_error("unable to create file %s", path);
+    if (link_open(&link, options) == 0) {
+        outcome = converse(&link, name, &target, path);
+        link_close(&link);
+    }
+    target_discard(&target);
+    if (outcome == 0)
+        command_say_complete(target.report_fd);
+    return outcome;
+}

@@ -1,0 +1,127 @@
+/* progress.c - how far a transfer is, on a terminal.
+ *
+ * Called by: link.c, get.c, put.c.
+ * Runs in:   the client. Writes to standard error, each redraw one write(2). */
+#include "progress.h"
+
+#include "io.h"
+#include "units.h"
+
+#include <inttypes.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum {
+    REDRAW_MS = 100,
+    LINE_MAX_COLUMNS = 400,
+    FIGURES_COLUMNS = 50, /* the line without its bar */
+    BAR_MAX = 60,
+    BAR_MIN = 8
+};
+
+/* RETURN, and "erase to the end of the line" (ECMA-48, EL). */
+#define FRESH_LINE "\r\033[K"
+
+static int columns(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
+        return 80;
+    return size.ws_col < LINE_MAX_COLUMNS ? size.ws_col : LINE_MAX_COLUMNS;
+}
+
+/* Puts `text`, which has one column a byte, in the place of the line, as much as the terminal has
+ * room for, and `end` after it. */
+static void put(const char *text, const char *end)
+{
+    char line[LINE_MAX_COLUMNS + 16];
+    int len = snprintf(line, sizeof line, FRESH_LINE "%.*s%s", columns() - 1, text, end);
+
+    /* Nothing to be done where the terminal is gone. */
+    if (len > 0 && write(STDERR_FILENO, line, (size_t)len) < 0) {
+    }
+}
+
+void progress_init(struct progress *progress, bool wanted)
+{
+    *progress = (struct progress){.on = wanted && isatty(STDERR_FILENO)};
+}
+
+void progress_waiting(struct progress *progress, int64_t since_ms)
+{
+    char line[80];
+
+    if (!progress->on)
+        return;
+    (void)snprintf(line, sizeof line, "waiting for a free slot, %" PRId64 " s",
+                   (io_now_ms() - since_ms) / 1000);
+    put(line, "");
+}
+
+static void draw_bar(char *bar, int width, double share)
+{
+    int filled = (int)(share * width);
+    for (int i = 0; i < width; i++)
+        bar[i] = "=> "[(i >= filled) + (i > filled)];
+    bar[width] = '\0';
+}
+
+static double rate_of(const struct progress *progress, uint64_t moved)
+{
+    int64_t took_ms = io_now_ms() - progress->began_ms;
+    return took_ms > 0 ? (double)moved * 1000 / (double)took_ms : 0;
+}
+
+static void draw(const struct progress *progress, uint64_t moved)
+{
+    char line[LINE_MAX_COLUMNS + 64], bar[BAR_MAX + 1], done[UNITS_TEXT], rate[UNITS_TEXT],
+        left[UNITS_TEXT];
+    double share = progress->size > 0 ? (double)moved / (double)progress->size : 1;
+    double per_second = rate_of(progress, moved);
+    double seconds = per_second > 0 ? (double)(progress->size - moved) / per_second : -1;
+    int width = columns() - FIGURES_COLUMNS;
+
+    if (width > BAR_MAX)
+        width = BAR_MAX;
+    if (width >= BAR_MIN)
+        draw_bar(bar, width, share);
+    (void)snprintf(line, sizeof line, "%3d%% %s%s%s%s  %s/s  %s left", (int)(share * 100),
+                   width >= BAR_MIN ? "[" : "", width >= BAR_MIN ? bar : "",
+                   width >= BAR_MIN ? "] " : "", units_bytes((double)moved, done),
+                   units_bytes(per_second, rate), units_time(seconds, left));
+    put(line, "");
+}
+
+void progress_begin(struct progress *progress, uint64_t size)
+{
+    progress->size = size;
+    progress->began_ms = io_now_ms();
+    progress->shown_ms = 0;
+}
+
+void progress_moved(void *arg, uint64_t moved)
+{
+    struct progress *progress = arg;
+
+    if (!progress->on || io_now_ms() - progress->shown_ms < REDRAW_MS)
+        return;
+    progress->shown_ms = io_now_ms();
+    draw(progress, moved);
+}
+
+void progress_end(struct progress *progress, bool complete)
+{
+    char line[160], size[UNITS_TEXT], rate[UNITS_TEXT];
+
+    if (!progress->on)
+        return;
+    if (!complete) {
+        put("", "");
+        return;
+    }
+    (void)snprintf(line, sizeof line, "100%% %s in %.1f s, %s/s",
+                   units_bytes((double)progress->size, size),
+                   (double)(io_now_ms() - progress->began_ms) / 1000,
+                   units_bytes(rate_of(progress, progress->size), rate));
+    put(line, "\n");
+}

@@ -1,0 +1,249 @@
+/* io.c - exact reads and writes on a connection, each with a deadline.
+ *
+ * Called by: every part of the server and the client.
+ * Runs in:   any process or thread; no state but the caller's. */
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t read_clock(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t io_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t io_wall_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t io_now_ms(void)
+{
+    return io_now_ns() / 1000000;
+}
+
+/* The time left as poll(2) wants it; -1 is forever. */
+static int poll_timeout(int64_t deadline_ms)
+{
+    if (deadline_ms == IO_NO_DEADLINE)
+        return -1;
+    int64_t left = deadline_ms - io_now_ms();
+    if (left < 0)
+        return 0;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+int io_wait(int fd, short events, int64_t deadline_ms)
+{
+    struct pollfd slot = {.fd = fd, .events = events};
+
+    for (;;) {
+        int ready = poll(&slot, 1, poll_timeout(deadline_ms));
+        if (ready > 0)
+            return 0;
+        if (ready == 0) {
+            errno = ETIMEDOUT;
+            return -1;
+        }
+        if (errno != EINTR)
+            return -1;
+    }
+}
+
+int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
+{
+    const char *next = data;
+
+    while (len > 0) {
+        ssize_t sent = send(fd, next, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0) {
+            next += sent;
+            len -= (size_t)sent;
+        } else if (errno == EAGAIN) {
+            if (io_wait(fd, POLLOUT, deadline_ms) < 0)
+                return -1;
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+ssize_t io_recv_some(int fd, void *data, size_t len, int64_t deadline_ms)
+{
+    for (;;) {
+        ssize_t got = recv(fd, data, len, MSG_DONTWAIT);
+        if (got >= 0)
+            return got;
+        if (errno == EAGAIN) {
+            if (io_wait(fd, POLLIN, deadline_ms) < 0)
+                return -1;
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+}
+
+void io_conn_init(struct io_conn *conn, int fd)
+{
+    conn->fd = fd;
+    conn->start = conn->end = 0;
+}
+
+size_t io_unread(const struct io_conn *conn)
+{
+    return conn->end - conn->start;
+}
+
+ssize_t io_fill(struct io_conn *conn, int64_t deadline_ms)
+{
+    if (conn->start == conn->end)
+        conn->start = conn->end = 0;
+    if (conn->end == sizeof conn->buf) {
+        errno = ENOBUFS;
+        return -1;
+    }
+    ssize_t got =
+        io_recv_some(conn->fd, conn->buf + conn->end, sizeof conn->buf - conn->end, deadline_ms);
+    if (got > 0)
+        conn->end += (size_t)got;
+    return got;
+}
+
+size_t io_take(struct io_conn *conn, void *data, size_t len)
+{
+    size_t unread = io_unread(conn);
+    size_t taken = len < unread ? len : unread;
+    memcpy(data, conn->buf + conn->start, taken);
+    conn->start += taken;
+    return taken;
+}
+
+/* Makes at least one byte unread. Returns 0, or -1 as io_read_exact(). */
+static int need_byte(struct io_conn *conn, int64_t deadline_ms)
+{
+    if (io_unread(conn) > 0)
+        return 0;
+    ssize_t got = io_fill(conn, deadline_ms);
+    if (got == 0)
+        errno = ENODATA;
+    return got > 0 ? 0 : -1;
+}
+
+int io_read_exact(struct io_conn *conn, void *data, size_t len, int64_t deadline_ms)
+{
+    char *next = data;
+
+    while (len > 0) {
+        if (need_byte(conn, deadline_ms) < 0)
+            return -1;
+        size_t taken = io_take(conn, next, len);
+        next += taken;
+        len -= taken;
+    }
+    return 0;
+}
+
+int io_skip_line_ends(struct io_conn *conn, int64_t deadline_ms)
+{
+    for (;;) {
+        if (need_byte(conn, deadline_ms) < 0)
+            return -1;
+        char next = conn->buf[conn->start];
+        if (next != '\r' && next != '\n')
+            return 0;
+        conn->start++;
+    }
+}
+
+int io_expect_word(struct io_conn *conn, const char *word, int64_t deadline_ms)
+{
+    if (io_skip_line_ends(conn, deadline_ms) < 0)
+        return -1;
+    for (; *word != '\0'; word++) {
+        char got;
+        if (io_read_exact(conn, &got, 1, deadline_ms) < 0)
+            return -1;
+        if (got != *word) {
+            errno = EPROTO;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int io_write_all(int fd, const void *data, size_t len)
+{
+    const char *next = data;
+
+    while (len > 0) {
+        ssize_t written = write(fd, next, len);
+        if (written >= 0) {
+            next += written;
+            len -= (size_t)written;
+        } else if (errno == EAGAIN) {
+            if (io_wait(fd, POLLOUT, IO_NO_DEADLINE) < 0)
+                return -1;
+        } else if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void io_finish(int fd)
+{
+    char discarded[16 * 1024];
+    int64_t deadline_ms = io_now_ms() + IO_DRAIN_MS;
+
+    if (shutdown(fd, SHUT_WR) < 0)
+        return;
+    while (io_now_ms() < deadline_ms &&
+           io_recv_some(fd, discarded, sizeof discarded, deadline_ms) > 0)
+        ;
+}
+
+void io_close(int fd)
+{
+    int saved = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = saved;
+}
+
+int io_fill_standard_fds(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    io_close(fd);
+    return fd < 0 ? -1 : 0;
+}
+
+void io_keepalive(int fd, int timeout_ms)
+{
+    const int probes = 3;
+    int seconds = timeout_ms / 1000 / (probes + 1);
+    int on = 1, idle = seconds > 0 ? seconds : 1;
+
+    /* Best effort: without them, the deadlines above still bound every wait. */
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle, sizeof idle);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}

@@ -1,0 +1,220 @@
+/* staged.c - a file that gets its name only when it is whole.
+ *
+ * Called by: storage.c (uploads), get.c (downloads).
+ * Runs in:   the worker, the client; no state but the caller's. */
+#include "staged.h"
+
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* At most about so many writers at once in one directory. It also ends the search where nothing
+ * comes of it, as on a filesystem whose inode numbers change. */
+enum { TEMP_ATTEMPTS = 10000 };
+
+bool staged_is_temp_name(const char *name)
+{
+    return strncmp(name, STAGED_PREFIX, sizeof STAGED_PREFIX - 1) == 0;
+}
+
+static void set_temp_name(struct staged *staged, int number)
+{
+    (void)snprintf(staged->temp, sizeof staged->temp, STAGED_PREFIX "%d", number);
+}
+
+/* Does the temporary name lead to this very file? */
+static bool is_at_temp_name(const struct staged *staged, int fd)
+{
+    struct stat here, there;
+    return fstat(fd, &here) == 0 &&
+           fstatat(staged->dir_fd, staged->temp, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+/* Removes the file at the temporary name if its writer is dead, which its lock tells: a lock goes
+ * with its process. Returns true when the name is free to try again. */
+static bool clear_litter(const struct staged *staged)
+{
+    int fd = openat(staged->dir_fd, staged->temp, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT;
+    /* Who holds the lock of the file that is at this name may remove the name: its writer, living,
+     * would hold the lock, and everybody else needs it first. The file we opened may have moved on
+     * meanwhile, though; then the name is another writer's by now. */
+    bool stale = flock(fd, LOCK_EX | LOCK_NB) == 0;
+    bool cleared =
+        stale && (!is_at_temp_name(staged, fd) || unlinkat(staged->dir_fd, staged->temp, 0) == 0);
+    io_close(fd);
+    return cleared;
+}
+
+/* Creates the file under a temporary name, for filesystems without O_TMPFILE. */
+static int create_temp(struct staged *staged)
+{
+    const mode_t mode = staged->replaces ? S_IRUSR | S_IWUSR : 0666; /* nobody's business yet */
+
+    for (int number = 0, attempt = 0; attempt < TEMP_ATTEMPTS; attempt++) {
+        set_temp_name(staged, number);
+        staged->fd = openat(staged->dir_fd, staged->temp,
+                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (staged->fd < 0 && errno != EEXIST)
+            break;
+        if (staged->fd < 0) {
+            number += !clear_litter(staged);
+            continue;
+        }
+        /* Between its creation and our lock, another writer may have taken it for litter. Where
+         * the filesystem has no locks at all, nobody clears anything. */
+        bool ours = flock(staged->fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        if (ours && is_at_temp_name(staged, staged->fd))
+            return 0;
+        io_close(staged->fd);
+    }
+    staged->fd = -1;
+    staged->temp[0] = '\0';
+    return -1;
+}
+
+int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced)
+{
+    const mode_t permissions = S_IRWXU | S_IRWXG | S_IRWXO;
+
+    *staged =
+        (struct staged){.dir_fd = dir_fd, .fd = -1, .proc_fd = -1, .replaces = replaced != NULL};
+    if (replaced != NULL)
+        staged->mode = replaced->st_mode & permissions;
+    size_t len = strlen(name);
+    if (len > NAME_MAX) {
+        errno = ENAMETOOLONG;
+        goto fail;
+    }
+    memcpy(staged->name, name, len + 1);
+
+    staged->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (staged->fd >= 0) {
+        (void)flock(staged->fd, LOCK_EX | LOCK_NB); /* nobody else can have it */
+        return 0;
+    }
+    /* open(2): EOPNOTSUPP from the filesystem; EISDIR or ENOENT from kernels that know no such
+     * flag. Where the reason was another one, creating by name meets it again. */
+    if (create_temp(staged) == 0)
+        return 0;
+fail:
+    staged_discard(staged);
+    return -1;
+}
+
+int staged_reserve(struct staged *staged, uint64_t size)
+{
+    if (size > INT64_MAX) {
+        errno = EFBIG;
+        return -1;
+    }
+    if (size == 0 || fallocate(staged->fd, 0, 0, (off_t)size) == 0)
+        return 0;
+    if (errno != EOPNOTSUPP)
+        return -1;
+    return ftruncate(staged->fd, (off_t)size);
+}
+
+/* Gives the nameless file a name. AT_EMPTY_PATH needs a privilege on kernels before 6.10 and then
+ * fails with ENOENT; the detour through /proc does not (open(2), O_TMPFILE). */
+static int link_as(const struct staged *staged, const char *name)
+{
+    char path[64];
+
+    if (linkat(staged->fd, "", staged->dir_fd, name, AT_EMPTY_PATH) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return -1;
+    bool hidden = staged->proc_fd >= 0;
+    (void)snprintf(path, sizeof path, "%sself/fd/%d", hidden ? "" : "/proc/", staged->fd);
+    return linkat(hidden ? staged->proc_fd : AT_FDCWD, path, staged->dir_fd, name,
+                  AT_SYMLINK_FOLLOW);
+}
+
+static int link_temp(struct staged *staged)
+{
+    for (int number = 0, attempt = 0; attempt < TEMP_ATTEMPTS; attempt++) {
+        set_temp_name(staged, number);
+        if (link_as(staged, staged->temp) == 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
+        number += !clear_litter(staged);
+    }
+    staged->temp[0] = '\0';
+    return -1;
+}
+
+static int take_name(struct staged *staged)
+{
+    if (staged->temp[0] == '\0') {
+        if (link_as(staged, staged->name) == 0)
+            return 0;
+        if (errno != EEXIST || staged->exclusive || link_temp(staged) < 0)
+            return -1;
+    }
+    if (renameat2(staged->dir_fd, staged->temp, staged->dir_fd, staged->name,
+                  staged->exclusive ? RENAME_NOREPLACE : 0) < 0)
+        return -1;
+    staged->temp[0] = '\0';
+    return 0;
+}
+
+/* take_name() with every signal held back, so that one that ends the process finds the temporary
+ * name either not yet made or already gone. */
+static int take_name_undisturbed(struct staged *staged)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    int outcome = take_name(staged);
+    if (outcome < 0 && staged->temp[0] != '\0') {
+        int saved = errno;
+        (void)unlinkat(staged->dir_fd, staged->temp, 0);
+        staged->temp[0] = '\0';
+        errno = saved;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return outcome;
+}
+
+/* The order is the promise:
+ * 1. the file's bytes are on disk before any name leads to them,
+ * 2. then the name,
+ * 3. and the directory that holds it is on disk before anybody is told. */
+int staged_commit(struct staged *staged, bool durable)
+{
+    int outcome = -1;
+
+    if (staged->replaces && fchmod(staged->fd, staged->mode) < 0)
+        goto out;
+    if (durable && fsync(staged->fd) < 0)
+        goto out;
+    if (take_name_undisturbed(staged) < 0)
+        goto out;
+    if (durable && fsync(staged->dir_fd) < 0)
+        goto out;
+    outcome = 0;
+out:
+    staged_discard(staged);
+    return outcome;
+}
+
+void staged_discard(struct staged *staged)
+{
+    int saved = errno;
+    if (staged->temp[0] != '\0')
+        (void)unlinkat(staged->dir_fd, staged->temp, 0);
+    errno = saved;
+    io_close(staged->fd);
+    io_close(staged->dir_fd);
+    *staged = (struct staged){.dir_fd = -1, .fd = -1, .proc_fd = -1};
+}

@@ -1,0 +1,214 @@
+/* ledger.c - one line for every client, when its stay is over.
+ *
+ * Called by: manager.c.
+ * Runs in:   the parent. */
+#include "ledger.h"
+
+#include "io.h"
+#include "log.h"
+#include "path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 16 * 1024, WALL_TEXT = 40 };
+
+/* ---- opening ---- */
+
+/* O_NONBLOCK: a FIFO that nobody reads must not hold the server (fifo(7)). */
+static int open_file(const struct ledger *ledger)
+{
+    return openat(ledger->dir_fd, path_base_name(ledger->path),
+                  O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+}
+
+int ledger_open(struct ledger *ledger, const char *path)
+{
+    *ledger = (struct ledger){.path = path, .dir_fd = -1, .fd = -1};
+    if (path == NULL)
+        return 0;
+    ledger->dir_fd = path_open_directory(path, O_PATH);
+    if (ledger->dir_fd < 0)
+        return -1;
+    ledger->fd = open_file(ledger);
+    if (ledger->fd >= 0)
+        return 0;
+    ledger_close(ledger);
+    return -1;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+    io_close(ledger->fd);
+    io_close(ledger->dir_fd);
+    *ledger = (struct ledger){.dir_fd = -1, .fd = -1};
+}
+
+static void complain_once(struct ledger *ledger)
+{
+    if (!ledger->failing)
+        log_error(worker_program, "cannot write the ledger %s: %s; serving goes on", ledger->path,
+                  strerror(errno));
+    ledger->failing = true;
+}
+
+void ledger_reopen(struct ledger *ledger)
+{
+    if (ledger->path == NULL)
+        return;
+    io_close(ledger->fd);
+    ledger->fd = open_file(ledger);
+    if (ledger->fd < 0)
+        complain_once(ledger);
+}
+
+/* ---- a line ---- */
+
+struct line {
+    char text[LINE_MAX_BYTES];
+    size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
+{
+    size_t room = sizeof line->text - line->len;
+    va_list args;
+
+    va_start(args, format);
+    int printed = vsnprintf(line->text + line->len, room, format, args);
+    va_end(args);
+    if (printed > 0 && (size_t)printed < room)
+        line->len += (size_t)printed;
+}
+
+/* A JSON string (RFC 8259 section 7). A byte that is not UTF-8 becomes \udcHH, a lone surrogate:
+ * no text has one, so nothing is lost (PEP 383 does the same). */
+static void add_string(struct line *line, const char *key, const char *text)
+{
+    add(line, "\"%s\":\"", key);
+    while (*text != '\0') {
+        const unsigned char byte = (unsigned char)*text;
+        size_t len = proto_utf8_len(text, strlen(text));
+        if (len == 0)
+            add(line, "\\udc%02x", byte);
+        else if (byte == '"' || byte == '\\')
+            add(line, "\\%c", byte);
+        else if (byte < 0x20 || byte == 0x7f)
+            add(line, "\\u%04x", byte);
+        else
+            add(line, "%.*s", (int)len, text);
+        text += len == 0 ? 1 : len;
+    }
+    add(line, "\",");
+}
+
+/* RFC 3339, with microseconds. */
+static const char *format_wall(int64_t wall_ns, char text[WALL_TEXT])
+{
+    const time_t seconds = (time_t)(wall_ns / 1000000000);
+    struct tm tm;
+
+    gmtime_r(&seconds, &tm);
+    size_t len = strftime(text, WALL_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(text + len, WALL_TEXT - len, ".%06dZ", (int)(wall_ns % 1000000000 / 1000));
+    return text;
+}
+
+/* One moment, twice: "accepted" by the calendar and "accepted_ns" by the monotonic clock; 0 is
+ * never. The calendar is read once, at accept, so that one line's times are consistent. */
+static void add_time(struct line *line, const struct pending *client, const char *key, int64_t ns)
+{
+    if (ns == 0) {
+        add(line, "\"%s\":null,\"%s_ns\":null,", key, key);
+        return;
+    }
+    char text[WALL_TEXT];
+    add(line, "\"%s\":\"%s\",\"%s_ns\":%" PRId64 ",", key,
+        format_wall(client->accepted_wall_ns + (ns - client->accepted_ns), text), key, ns);
+}
+
+/* A worker's claim about when, kept between its start and its end; 0 stays 0. */
+static int64_t within(int64_t ns, int64_t from, int64_t to)
+{
+    if (ns == 0)
+        return 0;
+    return ns < from ? from : ns > to ? to : ns;
+}
+
+static void add_worker(struct line *line, const struct ledger_entry *entry)
+{
+    const struct running *member = entry->member;
+
+    if (member == NULL)
+        add(line, "\"worker\":null,\"running\":null,");
+    else
+        add(line, "\"worker\":%" PRId64 ",\"running\":%" PRIu64 ",", member->id, member->beside);
+    add(line, "\"kind\":\"%s\",\"place\":%" PRIu64 ",", worker_kind, entry->client->place);
+}
+
+static void add_request(struct line *line, const struct ledger_entry *entry)
+{
+    const struct report *report = &entry->report;
+
+    if (report->verb == REPORT_NO_VERB) {
+        add(line, "\"verb\":null,\"name\":null,");
+    } else {
+        add(line, "\"verb\":\"%s\",", report_verb_name(report->verb));
+        add_string(line, "name", report->name);
+    }
+    add(line, "\"size\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", report->size, report->moved);
+}
+
+static void add_outcome(struct line *line, const struct ledger_entry *entry)
+{
+    if (entry->outcome == OUTCOME_REFUSED)
+        add_string(line, "error", entry->report.error);
+    else
+        add(line, "\"error\":null,");
+    if (entry->signal != 0)
+        add(line, "\"signal\":%d,", entry->signal);
+    else
+        add(line, "\"signal\":null,");
+    add(line, "\"outcome\":\"%s\"}\n", report_outcome_name(entry->outcome));
+}
+
+static void compose(struct line *line, const struct ledger_entry *entry)
+{
+    const struct pending *client = entry->client;
+    const int64_t started = entry->member == NULL ? 0 : entry->member->started_ns;
+    const int64_t ended = entry->reaped_ns;
+    char peer[PEER_TEXT_MAX];
+
+    line->len = 0;
+    add(line, "{\"client\":%" PRIu64 ",\"peer\":\"%s\",", client->serial,
+        peer_format(&client->peer, peer));
+    add_time(line, client, "accepted", client->accepted_ns);
+    add_time(line, client, "started", started);
+    add_time(line, client, "first_byte", within(entry->report.first_ns, started, ended));
+    add_time(line, client, "last_byte", within(entry->report.last_ns, started, ended));
+    add_time(line, client, "reaped", ended);
+    add(line, "\"wait_ns\":%" PRId64 ",", (started == 0 ? ended : started) - client->accepted_ns);
+    add_worker(line, entry);
+    add_request(line, entry);
+    add_outcome(line, entry);
+}
+
+void ledger_write(struct ledger *ledger, const struct ledger_entry *entry)
+{
+    struct line line;
+
+    if (ledger->path == NULL)
+        return;
+    compose(&line, entry);
+    if (ledger->fd < 0)
+        return; /* said when it could not be opened */
+    if (write(ledger->fd, line.text, line.len) == (ssize_t)line.len)
+        ledger->failing = false;
+    else
+        complain_once(ledger);
+}

@@ -1,0 +1,64 @@
+/* pending.c - the clients that wait for their turn: a bounded first-in first-out queue.
+ *
+ * Called by: manager.c.
+ * Runs in:   the parent. The records live on the board (board.h); nothing is allocated. */
+#include "pending.h"
+
+#include <errno.h>
+
+void pending_init(struct pending_queue *queue, struct pending *ring, size_t capacity)
+{
+    *queue = (struct pending_queue){.ring = ring, .capacity = capacity};
+}
+
+bool pending_empty(const struct pending_queue *queue)
+{
+    return queue->count == 0;
+}
+
+bool pending_full(const struct pending_queue *queue)
+{
+    return queue->count == queue->capacity;
+}
+
+struct pending *pending_at(const struct pending_queue *queue, size_t place)
+{
+    return &queue->ring[(queue->head + place) % queue->capacity];
+}
+
+void pending_push(struct pending_queue *queue, const struct pending *client)
+{
+    *pending_at(queue, queue->count) = *client;
+    queue->count++;
+}
+
+void pending_remove(struct pending_queue *queue, size_t place)
+{
+    for (; place > 0; place--) /* those before it move up */
+        *pending_at(queue, place) = *pending_at(queue, place - 1);
+    queue->head = (queue->head + 1) % queue->capacity;
+    queue->count--;
+}
+
+bool pending_has_left(const struct pending *client)
+{
+    char byte;
+    ssize_t got = recv(client->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+size_t pending_sweep(struct pending_queue *queue,
+                     void (*on_left)(void *arg, const struct pending *client), void *arg)
+{
+    size_t kept = 0, before = queue->count;
+
+    for (size_t place = 0; place < before; place++) {
+        struct pending *client = pending_at(queue, place);
+        if (pending_has_left(client))
+            on_left(arg, client);
+        else
+            *pending_at(queue, kept++) = *client;
+    }
+    queue->count = kept;
+    return before - kept;
+}

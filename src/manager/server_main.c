@@ -1,0 +1,211 @@
+/* server_main.c - ferryd and ferryd-threads: start, serve, stop.
+ *
+ * Called by: the shell.
+ * Runs in:   the parent. The only file of the server that may exit. */
+#include "acceptor.h"
+#include "identity.h"
+#include "io.h"
+#include "log.h"
+#include "manager.h"
+#include "options.h"
+#include "sandbox.h"
+#include "storage.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Every waiting client takes a descriptor; the soft limit is often 1024 for the sake of select(2),
+ * which is not used here. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+enum { OWN_FDS = 16 /* what the server itself has open, and a few it was started with */ };
+
+/* Where workers share the table of descriptors with the queue, the queue leaves them theirs. */
+static void leave_fds_to_workers(struct options *options)
+{
+    struct rlimit limit;
+    size_t taken = OWN_FDS + options->max_running * worker_fds;
+
+    if (worker_fds == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    size_t left = limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
+    if (options->max_pending > left)
+        options->max_pending = left;
+}
+
+static void report_ready(int ready_fd, unsigned port)
+{
+    char line[16];
+    int len = snprintf(line, sizeof line, "%u\n", port);
+
+    if (ready_fd < 0)
+        return;
+    if (io_write_all(ready_fd, line, (size_t)len) < 0)
+        log_error(worker_program, "--ready-fd %d: %s", ready_fd, strerror(errno));
+    if (ready_fd > STDERR_FILENO)
+        io_close(ready_fd);
+}
+
+/* Everything that may fail, in the order it must happen: the port while we may bind it, then the
+ * user while we may become one, then the confinement, which would refuse both. */
+struct server {
+    const struct options *options;
+    struct acceptor acceptor;
+    struct sandbox sandbox;
+    struct session_config config;
+    struct manager manager;
+    int wake_fd;
+};
+
+static int open_all(struct server *server)
+{
+    const struct options *options = server->options;
+
+    server->config.root_fd = storage_open_root(options->root);
+    if (server->config.root_fd < 0) {
+        log_error(worker_program, "cannot serve %s: %s", options->root, strerror(errno));
+        return -1;
+    }
+    const char *reason =
+        acceptor_open(&server->acceptor, options->bind, options->port, options->timeout_ms);
+    if (reason != NULL) {
+        log_error(worker_program, "cannot listen on port %u of %s: %s", options->port,
+                  options->bind == NULL ? "any address" : options->bind, reason);
+        return -1;
+    }
+    server->wake_fd = worker_init(&server->config, &server->sandbox, &server->manager.board);
+    if (server->wake_fd < 0 ||
+        manager_init(&server->manager, options, &server->acceptor, server->wake_fd) < 0) {
+        log_error(worker_program, "cannot start: %s", strerror(errno));
+        return -1;
+    }
+    if (ledger_open(&server->manager.ledger, options->ledger) < 0) {
+        log_error(worker_program, "cannot write the ledger %s: %s", options->ledger,
+                  strerror(errno));
+        return -1;
+    }
+    server->manager.board.header->port = server->acceptor.port;
+    return 0;
+}
+
+static int confine(struct server *server)
+{
+    const struct options *options = server->options;
+    char text[160];
+
+    if (options->user != NULL && identity_assume(options->user, server->config.root_fd,
+                                                 &server->config.proc_fd, text, sizeof text) < 0) {
+        log_error(worker_program, "cannot become user %s: %s", options->user, text);
+        return -1;
+    }
+    if (options->verbosity >= 1 && geteuid() == 0)
+        log_error(worker_program, "running as root; --user NAME would serve as somebody else");
+    const struct sandbox_places places = {
+        .root_fd = server->config.root_fd,
+        .read_only = options->read_only,
+        .ledger_dir_fd = server->manager.ledger.dir_fd,
+    };
+    const char *missing =
+        sandbox_confine_server(&server->sandbox, &places, worker_rules, worker_rule_count);
+    if (missing != NULL) {
+        log_error(worker_program, "--sandbox=require: this kernel has no %s", missing);
+        return -1;
+    }
+    return 0;
+}
+
+static void serve(struct server *server)
+{
+    const struct options *options = server->options;
+    char text[SANDBOX_TEXT];
+
+    if (!options->durable)
+        log_error(worker_program, "--sync=none: a power cut may lose files that DONE was said for");
+    if (options->verbosity >= 1)
+        log_line("server waiting on port %u", server->acceptor.port);
+    manager_say(&server->manager, sandbox_describe(&server->sandbox, text, sizeof text));
+    report_ready(options->ready_fd, server->acceptor.port);
+    manager_run(&server->manager);
+}
+
+static void close_all(struct server *server)
+{
+    manager_free(&server->manager);
+    io_close(server->wake_fd);
+    acceptor_close(&server->acceptor);
+    io_close(server->sandbox.worker_fd);
+    io_close(server->config.proc_fd);
+    io_close(server->config.root_fd);
+}
+
+static int run(const struct options *options)
+{
+    /* Static, and closed only when no worker is left: a thread that outlived the grace may still be
+     * using it. */
+    static struct server server;
+
+    server = (struct server){
+        .options = options,
+        .sandbox = {.mode = options->sandbox, .worker_fd = -1, .max_size = options->max_size},
+        .config = {.root_fd = -1,
+                   .proc_fd = -1,
+                   /* A turn is bounded as a whole, and a silent one by --timeout, too. */
+                   .turn_ms = options->request_timeout_ms < options->timeout_ms
+                                  ? options->request_timeout_ms
+                                  : options->timeout_ms,
+                   .idle_ms = options->timeout_ms,
+                   .min_rate = options->min_rate,
+                   .max_size = options->max_size,
+                   .durable = options->durable,
+                   .may_put = !options->read_only,
+                   .may_del = !options->read_only && !options->no_delete,
+                   .may_overwrite = !options->no_overwrite,
+                   .verbose = options->verbosity >= 1},
+        .manager = {.stop_fd = -1, .ledger = {.dir_fd = -1, .fd = -1}},
+        .wake_fd = -1,
+    };
+    int status = EXIT_FAILURE;
+
+    if (open_all(&server) == 0 && confine(&server) == 0) {
+        serve(&server);
+        status = EXIT_SUCCESS;
+    }
+    if (server.manager.running.count == 0)
+        close_all(&server);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+
+    if (io_fill_standard_fds() < 0) {
+        log_error(worker_program, "cannot open /dev/null: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    switch (options_parse(&options, worker_program, argc, argv)) {
+    case CMDLINE_EXIT:
+        return EXIT_SUCCESS;
+    case CMDLINE_WRONG:
+        return EXIT_USAGE;
+    case CMDLINE_RUN:
+        break;
+    }
+    raise_fd_limit();
+    leave_fds_to_workers(&options);
+    /* Ignored here once, and so in every child: a write to a connection that is gone fails with
+     * EPIPE, a file over RLIMIT_FSIZE with EFBIG, instead of killing the process. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    return run(&options);
+}

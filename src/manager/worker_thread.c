@@ -1,0 +1,153 @@
+/* worker_thread.c - a worker is a thread.
+ *
+ * Called by: manager.c, through worker.h; linked into ferryd-threads.
+ * Runs in:   the one process there is; worker_main() in the worker's thread, the rest in the
+ *            manager's. */
+#include "worker.h"
+
+#include "board.h"
+#include "io.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+const char worker_kind[] = "thread";
+const char worker_program[] = "ferryd-threads";
+const size_t worker_fds =
+    6; /* connection, file, directory, a pipe's two ends, a temporary name's */
+
+/* clone3(2) hides its flags behind a pointer, which a filter cannot follow. Refused with ENOSYS, it
+ * makes pthread_create(3) fall back to clone(2). */
+const struct sandbox_rule worker_rules[] = {
+    {.number = SYS_clone, .argument = 0, .mask = CLONE_THREAD, .value = CLONE_THREAD},
+    {.number = SYS_clone3, .error = ENOSYS},
+    {.number = SYS_mmap},
+    {.number = SYS_mprotect},
+    {.number = SYS_madvise},
+    {.number = SYS_set_robust_list},
+    {.number = SYS_exit},
+};
+const size_t worker_rule_count = sizeof worker_rules / sizeof worker_rules[0];
+
+struct worker {
+    worker_id id;
+    pthread_t thread;
+    int fd; /* owned; -1 once closed */
+    struct report *report;
+    enum session_outcome outcome;
+    bool finished;
+    struct worker *next;
+};
+
+static const struct session_config *session_config;
+static const struct board *board;
+static int ended_fd; /* eventfd: readable when a worker has finished */
+static worker_id last_id;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct worker *workers; /* those not yet joined; under `lock`, and so is what is in them */
+
+int worker_init(const struct session_config *config, const struct sandbox *confinement,
+                const struct board *shared)
+{
+    (void)confinement; /* the process is confined as a whole, and its threads with it */
+    session_config = config;
+    board = shared;
+    ended_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    return ended_fd;
+}
+
+void worker_wake_clear(int wake_fd)
+{
+    eventfd_t count;
+    (void)eventfd_read(wake_fd, &count);
+}
+
+static void *worker_main(void *arg)
+{
+    struct worker *self = arg;
+
+    pthread_mutex_lock(&lock);
+    int fd = self->fd;
+    pthread_mutex_unlock(&lock);
+
+    enum session_outcome outcome = session_run(session_config, fd, self->report);
+
+    pthread_mutex_lock(&lock);
+    self->fd = -1; /* before it is closed: worker_stop() must not meet the number's next owner */
+    self->outcome = outcome;
+    self->finished = true;
+    pthread_mutex_unlock(&lock);
+    io_close(fd);
+    (void)eventfd_write(ended_fd, 1);
+    return NULL;
+}
+
+worker_id worker_start(struct pending *client, size_t slot)
+{
+    struct worker *worker = malloc(sizeof *worker);
+
+    if (worker == NULL)
+        return -1; /* ENOMEM: the record stays with the caller */
+    *worker =
+        (struct worker){.id = ++last_id, .fd = client->fd, .report = board_report(board, slot)};
+
+    /* Linked in before it runs, and the lock held until pthread_create() has stored its number. */
+    pthread_mutex_lock(&lock);
+    worker->next = workers;
+    workers = worker;
+    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (error != 0)
+        workers = worker->next;
+    pthread_mutex_unlock(&lock);
+
+    if (error != 0) {
+        free(worker);
+        errno = error;
+        return -1;
+    }
+    client->fd = -1;
+    return last_id;
+}
+
+static struct worker *unlink_finished(void)
+{
+    struct worker *found = NULL;
+
+    pthread_mutex_lock(&lock);
+    for (struct worker **link = &workers; *link != NULL; link = &(*link)->next) {
+        if ((*link)->finished) {
+            found = *link;
+            *link = found->next;
+            break;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
+bool worker_reap(struct worker_end *end)
+{
+    struct worker *worker = unlink_finished();
+
+    if (worker == NULL)
+        return false;
+    pthread_join(worker->thread, NULL);
+    *end = (struct worker_end){.id = worker->id, .status = (int)worker->outcome};
+    free(worker);
+    return true;
+}
+
+void worker_stop(worker_id id, bool forcibly)
+{
+    (void)forcibly;
+    pthread_mutex_lock(&lock);
+    for (const struct worker *worker = workers; worker != NULL; worker = worker->next)
+        if (worker->id == id && worker->fd >= 0)
+            (void)shutdown(worker->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&lock);
+}

@@ -1,0 +1,341 @@
+/* sandbox.c - what a worker that has been taken over can still do: little.
+ *
+ * Called by: server_main.c; worker_fork.c, in the child.
+ * Runs in:   the parent once, and in each child for what is left. By raw system calls: the headers
+ *            of a distribution may be older than its kernel, so Landlock's are spelled out here. */
+#include "sandbox.h"
+
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/fs.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* ---- Landlock (landlock(7)) ---- */
+
+enum {
+    LANDLOCK_CREATE = 444, /* the same numbers on every architecture */
+    LANDLOCK_ADD_RULE = 445,
+    LANDLOCK_RESTRICT = 446,
+    LANDLOCK_VERSION = 1, /* flag */
+    LANDLOCK_BENEATH = 1, /* rule type */
+    LANDLOCK_SCOPE_ABI = 6
+};
+
+/* Rights on files, and the version of the interface that knows them first. */
+enum {
+    FS_WRITE_FILE = 1 << 1,
+    FS_READ_FILE = 1 << 2,
+    FS_READ_DIR = 1 << 3,
+    FS_REMOVE_FILE = 1 << 5,
+    FS_MAKE_REG = 1 << 8,
+    FS_ABI_1 = (1 << 13) - 1,
+    FS_REFER = 1 << 13,    /* 2: links and renames into another directory; never granted */
+    FS_TRUNCATE = 1 << 14, /* 3 */
+    FS_IOCTL_DEV = 1 << 15 /* 5 */
+};
+enum {
+    NET_ABI_4 = 3 /* bind and connect of TCP */,
+    SCOPE_ABI_6 = 3 /* abstract sockets, signals */
+};
+
+struct landlock_attr {
+    uint64_t fs, net, scoped;
+};
+struct landlock_beneath {
+    uint64_t allowed;
+    int32_t parent_fd;
+} __attribute__((packed));
+
+/* A right the kernel does not know makes it refuse the whole ruleset with EINVAL, so each version
+ * is asked for exactly what it has. */
+static struct landlock_attr everything(int abi)
+{
+    struct landlock_attr attr = {.fs = FS_ABI_1};
+    if (abi >= 2)
+        attr.fs |= FS_REFER;
+    if (abi >= 3)
+        attr.fs |= FS_TRUNCATE;
+    if (abi >= 4)
+        attr.net = NET_ABI_4;
+    if (abi >= 5)
+        attr.fs |= FS_IOCTL_DEV;
+    if (abi >= LANDLOCK_SCOPE_ABI)
+        attr.scoped = SCOPE_ABI_6;
+    return attr;
+}
+
+/* The attribute's size grew, too; a field the kernel does not know must not be there. */
+static int create_ruleset(const struct landlock_attr *attr, int abi)
+{
+    size_t len = abi < 4   ? sizeof attr->fs
+                 : abi < 6 ? sizeof attr->fs + sizeof attr->net
+                           : sizeof *attr;
+    return (int)syscall(LANDLOCK_CREATE, attr, len, 0);
+}
+
+static bool allow_beneath(int ruleset_fd, int dir_fd, uint64_t rights)
+{
+    const struct landlock_beneath rule = {.allowed = rights, .parent_fd = dir_fd};
+    return syscall(LANDLOCK_ADD_RULE, ruleset_fd, LANDLOCK_BENEATH, &rule, 0) == 0;
+}
+
+/* A ruleset that leaves nothing but the root; with `ledger`, its directory too. Returns a
+ * descriptor, or -1. */
+static int create_confinement(const struct sandbox_places *places, int abi, bool ledger)
+{
+    const struct landlock_attr attr = everything(abi);
+    uint64_t rights = FS_READ_FILE | FS_READ_DIR;
+
+    if (!places->read_only)
+        rights |= FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE;
+    int ruleset_fd = create_ruleset(&attr, abi);
+    if (ruleset_fd < 0)
+        return -1;
+    if (!allow_beneath(ruleset_fd, places->root_fd, rights & attr.fs) ||
+        (ledger &&
+         !allow_beneath(ruleset_fd, places->ledger_dir_fd, FS_WRITE_FILE | FS_MAKE_REG))) {
+        io_close(ruleset_fd);
+        return -1;
+    }
+    return ruleset_fd;
+}
+
+/* The parent keeps the ledger's directory, too. A worker must not, and it must not signal the
+ * parent or another worker: what is scoped may signal nobody outside of its own domain, so each
+ * worker gets a domain of its own. It puts that on after fork, but the ruleset is made here. */
+static bool confine_files(struct sandbox *sandbox, const struct sandbox_places *places)
+{
+    const int abi = sandbox->landlock_abi;
+    int parent_fd = create_confinement(places, abi, places->ledger_dir_fd >= 0);
+
+    if (parent_fd < 0)
+        return false;
+    sandbox->worker_fd = create_confinement(places, abi, false);
+    bool done = sandbox->worker_fd >= 0 && syscall(LANDLOCK_RESTRICT, parent_fd, 0) == 0;
+    io_close(parent_fd);
+    return done;
+}
+
+/* ---- seccomp (seccomp(2)) ---- */
+
+#if defined(__x86_64__)
+enum { THIS_ARCH_KNOWN = 1 };
+static const uint32_t this_arch = AUDIT_ARCH_X86_64;
+#elif defined(__aarch64__)
+enum { THIS_ARCH_KNOWN = 1 };
+static const uint32_t this_arch = AUDIT_ARCH_AARCH64;
+#else
+enum { THIS_ARCH_KNOWN = 0 };
+static const uint32_t this_arch = 0;
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__) /* others do not even have all of the numbers */
+/* What the parent's loop and a session take, by reason. Flags that sit behind a pointer, as those
+ * of openat2(2), no filter can see; Landlock sees the file they lead to. */
+static const struct sandbox_rule common_rules[] = {
+    /* the connection */
+    {.number = SYS_accept4},
+    {.number = SYS_recvfrom},
+    /* what send(2) is called with here; MSG_FASTOPEN would be connect(2) by another name */
+    {.number = SYS_sendto, .argument = 3, .mask = ~0U, .value = MSG_NOSIGNAL | MSG_DONTWAIT},
+    {.number = SYS_shutdown},
+    {.number = SYS_ppoll},
+#ifdef SYS_poll
+    {.number = SYS_poll},
+#endif
+    {.number = SYS_ioctl, .argument = 1, .mask = ~0U, .value = SIOCOUTQ},
+    /* files; a glibc fstat is newfstatat with an empty path */
+    {.number = SYS_openat, .argument = 3, .mask = ~0777U, .value = 0}, /* no set-user-id */
+    {.number = SYS_openat2},
+    {.number = SYS_newfstatat},
+    {.number = SYS_fstat},
+    {.number = SYS_read},
+    {.number = SYS_write},
+    {.number = SYS_pwrite64},
+    {.number = SYS_close},
+    {.number = SYS_sendfile},
+    {.number = SYS_splice},
+    {.number = SYS_pipe2},
+    {.number = SYS_fcntl, .argument = 1, .mask = ~0U, .value = F_SETPIPE_SZ},
+    {.number = SYS_fallocate},
+    {.number = SYS_ftruncate},
+    {.number = SYS_fchmod, .argument = 1, .mask = ~0777U, .value = 0}, /* no set-user-id */
+    {.number = SYS_fsync},
+    {.number = SYS_flock},
+    {.number = SYS_linkat},
+    {.number = SYS_renameat}, /* what renameat2(3) is without flags */
+    {.number = SYS_renameat2, .argument = 4, .mask = ~(uint32_t)RENAME_NOREPLACE},
+    {.number = SYS_unlinkat, .argument = 2, .mask = ~0U, .value = 0}, /* no directories */
+    /* signals, and the way abort(3) goes, so that a crash stays the crash it is */
+    {.number = SYS_rt_sigaction},
+    {.number = SYS_rt_sigprocmask},
+    {.number = SYS_rt_sigreturn},
+    {.number = SYS_getpid},
+    {.number = SYS_getppid},
+    {.number = SYS_gettid},
+    {.number = SYS_tgkill, .argument = 2, .mask = ~0U, .value = SIGABRT},
+    {.number = SYS_tkill, .argument = 1, .mask = ~0U, .value = SIGABRT}, /* musl */
+    /* what libc does by itself; but no brk(2): nobody needs more memory than there is by now */
+    {.number = SYS_munmap},
+    {.number = SYS_futex},
+    {.number = SYS_rseq},
+    {.number = SYS_restart_syscall},
+    {.number = SYS_clock_gettime},
+    {.number = SYS_getrandom},
+    /* giving up more */
+    {.number = SYS_prlimit64, .argument = 0, .mask = ~0U, .value = 0}, /* only one's own */
+    {.number = LANDLOCK_RESTRICT},
+    {.number = SYS_exit_group},
+    /* no call at all: what a tracer turns a call into that it suppresses (ptrace(2)) */
+    {.number = -1},
+};
+#else
+static const struct sandbox_rule common_rules[] = {{.number = -1}};
+#endif
+enum { COMMON_RULES = sizeof common_rules / sizeof common_rules[0] };
+
+enum { FILTER_MAX = 512, RULE_LEN_MAX = 6 };
+
+struct filter {
+    struct sock_filter code[FILTER_MAX];
+    unsigned short len;
+};
+
+static void emit(struct filter *filter, uint16_t code, uint32_t k, uint8_t if_true,
+                 uint8_t if_false)
+{
+    filter->code[filter->len++] =
+        (struct sock_filter){.code = code, .jt = if_true, .jf = if_false, .k = k};
+}
+
+static void emit_load(struct filter *filter, size_t offset)
+{
+    emit(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
+
+/* Expects the system call's number in the accumulator, and leaves it there where it falls through.
+ */
+static void emit_rule(struct filter *filter, const struct sandbox_rule *rule)
+{
+    const uint32_t allow = SECCOMP_RET_ALLOW, refuse = SECCOMP_RET_ERRNO | EPERM;
+    const uint32_t verdict =
+        rule->error == 0 ? allow : SECCOMP_RET_ERRNO | ((uint32_t)rule->error & SECCOMP_RET_DATA);
+
+    if (rule->mask == 0) {
+        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->number, 0, 1);
+        emit(filter, BPF_RET | BPF_K, verdict, 0, 0);
+        return;
+    }
+    /* The low half of the argument: the first one on little-endian machines, as both are. */
+    emit(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->number, 0, 5);
+    emit_load(filter, offsetof(struct seccomp_data, args) + sizeof(uint64_t) * rule->argument);
+    emit(filter, BPF_ALU | BPF_AND | BPF_K, rule->mask, 0, 0);
+    emit(filter, BPF_JMP | BPF_JEQ | BPF_K, rule->value, 0, 1);
+    emit(filter, BPF_RET | BPF_K, verdict, 0, 0);
+    emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
+}
+
+static bool filter_calls(const struct sandbox_rule *rules, size_t rule_count)
+{
+    struct filter filter = {.len = 0};
+    const size_t total = COMMON_RULES + rule_count;
+
+    if (!THIS_ARCH_KNOWN || total * RULE_LEN_MAX + 5 > FILTER_MAX)
+        return false;
+    /* The numbers mean something else on another architecture, so that comes first. */
+    emit_load(&filter, offsetof(struct seccomp_data, arch));
+    emit(&filter, BPF_JMP | BPF_JEQ | BPF_K, this_arch, 1, 0);
+    emit(&filter, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
+    emit_load(&filter, offsetof(struct seccomp_data, nr));
+    for (size_t i = 0; i < COMMON_RULES; i++)
+        emit_rule(&filter, &common_rules[i]);
+    for (size_t i = 0; i < rule_count; i++)
+        emit_rule(&filter, &rules[i]);
+    emit(&filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
+
+    const struct sock_fprog program = {.len = filter.len, .filter = filter.code};
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
+}
+
+/* ---- all of it ---- */
+
+static bool set_limit(int resource, uint64_t value)
+{
+    const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    return setrlimit((__rlimit_resource_t)resource, &limit) == 0;
+}
+
+static bool is_regular_file(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* The order matters: a filter or a ruleset may only be put on with no_new_privs, and the filter
+ * comes last, because it refuses what puts on the others. */
+const char *sandbox_confine_server(struct sandbox *sandbox, const struct sandbox_places *places,
+                                   const struct sandbox_rule *rules, size_t rule_count)
+{
+    if (sandbox->mode == SANDBOX_OFF)
+        return NULL;
+    sandbox->no_new_privs = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    sandbox->not_dumpable = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
+    sandbox->rlimits = set_limit(RLIMIT_CORE, 0);
+    /* A limit on files is one on the log, too: past it, the workers' lines would be lost. */
+    sandbox->limit_size = sandbox->max_size < INT64_MAX && !is_regular_file(STDOUT_FILENO) &&
+                          !is_regular_file(STDERR_FILENO);
+    sandbox->landlock_abi = (int)syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
+    sandbox->landlock = sandbox->landlock_abi > 0 && confine_files(sandbox, places);
+    sandbox->seccomp = filter_calls(rules, rule_count);
+
+    if (sandbox->mode != SANDBOX_REQUIRE)
+        return NULL;
+    return !sandbox->no_new_privs                       ? "no_new_privs"
+           : !sandbox->not_dumpable                     ? "not dumpable"
+           : !sandbox->rlimits                          ? "rlimits"
+           : !sandbox->landlock                         ? "landlock"
+           : sandbox->landlock_abi < LANDLOCK_SCOPE_ABI ? "landlock scopes (Linux 6.12)"
+           : !sandbox->seccomp                          ? "seccomp"
+                                                        : NULL;
+}
+
+int sandbox_confine_worker(const struct sandbox *sandbox)
+{
+    if (sandbox->mode == SANDBOX_OFF)
+        return 0;
+    if (sandbox->worker_fd >= 0 && syscall(LANDLOCK_RESTRICT, sandbox->worker_fd, 0) < 0)
+        return -1;
+    /* For root it means nothing (setrlimit(2), RLIMIT_NPROC), and does no harm. */
+    if (sandbox->rlimits && !set_limit(RLIMIT_NPROC, 0))
+        return -1;
+    if (sandbox->limit_size && !set_limit(RLIMIT_FSIZE, sandbox->max_size))
+        return -1;
+    return 0;
+}
+
+const char *sandbox_describe(const struct sandbox *sandbox, char *text, size_t len)
+{
+    char landlock[64] = "";
+
+    if (sandbox->landlock)
+        (void)snprintf(landlock, sizeof landlock, " landlock(%d)%s", sandbox->landlock_abi,
+                       sandbox->landlock_abi >= LANDLOCK_SCOPE_ABI ? " scope" : "");
+    (void)snprintf(text, len, "sandbox:%s%s%s%s%s%s", sandbox->no_new_privs ? " no_new_privs" : "",
+                   sandbox->not_dumpable ? " not-dumpable" : "", sandbox->rlimits ? " rlimits" : "",
+                   landlock, sandbox->seccomp ? " seccomp" : "",
+                   sandbox->mode == SANDBOX_OFF ? " off" : "");
+    return text;
+}

@@ -1,0 +1,198 @@
+/* storage.c - names that clients send, turned into files under one root.
+ *
+ * Called by: session.c; server_main.c for the root.
+ * Runs in:   the worker. Everything is relative to the root's descriptor: no chdir(), no path
+ *            that the process's working directory could change the meaning of. */
+#include "storage.h"
+
+#include "io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { RESOLVE_ATTEMPTS = 100 /* openat2(2): EAGAIN when a rename raced with the look-up */ };
+
+int storage_open_root(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static size_t component_len(const char *component)
+{
+    return strcspn(component, "/");
+}
+
+/* Refuses what no look-up need be asked about: absolute names, `..` anywhere, temporary names. */
+static bool is_permitted(const char *name)
+{
+    if (name[0] == '\0' || name[0] == '/')
+        return false;
+    for (const char *part = name; *part != '\0';) {
+        size_t len = component_len(part);
+        if (staged_is_temp_name(part) || (len == 2 && memcmp(part, "..", 2) == 0))
+            return false;
+        part += len;
+        part += strspn(part, "/");
+    }
+    return true;
+}
+
+/* open_beneath() for kernels before 5.6: one component at a time, following no link at all. */
+static int walk_beneath(int root_fd, const char *path, int flags)
+{
+    char part[NAME_MAX + 1];
+    int dir_fd = root_fd, next_fd;
+
+    for (;;) {
+        size_t len = component_len(path);
+        const char *rest = path + len + strspn(path + len, "/");
+        bool last = *rest == '\0';
+        if (len > NAME_MAX) {
+            errno = ENAMETOOLONG;
+            next_fd = -1;
+        } else {
+            memcpy(part, path, len);
+            part[len] = '\0';
+            bool directory = !last || path[len] == '/';
+            int how = last ? flags : O_PATH | O_CLOEXEC;
+            next_fd = openat(dir_fd, part, how | O_NOFOLLOW | (directory ? O_DIRECTORY : 0));
+        }
+        if (dir_fd != root_fd)
+            io_close(dir_fd);
+        if (next_fd < 0 || last)
+            return next_fd;
+        dir_fd = next_fd;
+        path = rest;
+    }
+}
+
+/* Opens `path` under the root, or not at all. RESOLVE_BENEATH makes the kernel itself refuse every
+ * step that would leave it, links included, with no moment to race against (openat2(2)). */
+static int open_beneath(int root_fd, const char *path, int flags)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+    };
+    long fd = -1;
+
+    for (int attempt = 0; attempt < RESOLVE_ATTEMPTS; attempt++) {
+        fd = syscall(SYS_openat2, root_fd, path, &how, sizeof how);
+        if (fd >= 0 || errno != EAGAIN)
+            break;
+    }
+    /* EPERM: what container sandboxes that do not know the call answer in place of ENOSYS. */
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        return walk_beneath(root_fd, path, flags | O_CLOEXEC);
+    return (int)fd;
+}
+
+/* Opens the directory that holds `name` and sets *final to the last component. */
+static int open_parent(int root_fd, const char *name, const char **final)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(name, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - name);
+
+    *final = slash == NULL ? name : slash + 1;
+    if (**final == '\0' || strcmp(*final, ".") == 0) {
+        errno = EISDIR;
+        return -1;
+    }
+    if (len >= sizeof dir) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(dir, name, len);
+    dir[len] = '\0';
+    return open_beneath(root_fd, len == 0 ? "." : dir, O_RDONLY | O_DIRECTORY);
+}
+
+/* Returns 0 and sets *st where `name` is a regular file, or -1 with errno. */
+static int find_regular(int root_fd, const char *name, struct stat *st)
+{
+    int fd = open_beneath(root_fd, name, O_PATH);
+    if (fd < 0)
+        return -1;
+    int outcome = fstat(fd, st);
+    io_close(fd);
+    if (outcome == 0 && !S_ISREG(st->st_mode)) {
+        errno = EISDIR;
+        outcome = -1;
+    }
+    return outcome;
+}
+
+int storage_open_file(int root_fd, const char *name, uint64_t *size)
+{
+    struct stat st;
+
+    if (!is_permitted(name)) {
+        errno = ENOENT;
+        return -1;
+    }
+    /* Without O_NONBLOCK a FIFO would hold us until somebody writes to it (fifo(7)). */
+    int fd = open_beneath(root_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        io_close(fd);
+        errno = ENOENT;
+        return -1;
+    }
+    *size = (uint64_t)st.st_size;
+    return fd;
+}
+
+int storage_create(int root_fd, const char *name, bool overwrite, struct staged *upload)
+{
+    struct stat old;
+    const char *final;
+
+    if (!is_permitted(name)) {
+        errno = EACCES;
+        return -1;
+    }
+    bool replaces = find_regular(root_fd, name, &old) == 0;
+    if (!replaces && errno != ENOENT)
+        return -1;
+    if (replaces && !overwrite) {
+        errno = EEXIST;
+        return -1;
+    }
+    int dir_fd = open_parent(root_fd, name, &final);
+    if (dir_fd < 0)
+        return -1;
+    if (staged_open(upload, dir_fd, final, replaces ? &old : NULL) < 0)
+        return -1;
+    upload->exclusive = !overwrite;
+    return 0;
+}
+
+bool storage_exists(int root_fd, const char *name)
+{
+    struct stat st;
+    return is_permitted(name) && find_regular(root_fd, name, &st) == 0;
+}
+
+int storage_delete(int root_fd, const char *name, bool durable)
+{
+    const char *final;
+
+    if (!storage_exists(root_fd, name)) {
+        errno = ENOENT;
+        return -1;
+    }
+    int dir_fd = open_parent(root_fd, name, &final);
+    if (dir_fd < 0)
+        return -1;
+    int outcome = unlinkat(dir_fd, final, 0);
+    if (outcome == 0 && durable)
+        outcome = fsync(dir_fd);
+    io_close(dir_fd);
+    return outcome;
+}

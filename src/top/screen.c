@@ -1,0 +1,176 @@
+/* screen.c - a snapshot as lines of text.
+ *
+ * Called by: top_main.c.
+ * Runs in:   ferrytop. One write(2) a frame, so that it does not flicker. */
+#include "screen.h"
+
+#include "io.h"
+#include "proto.h"
+#include "units.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+/* ECMA-48: cursor home, erase to the end of the line, erase to the end of the screen. */
+#define HOME       "\033[H"
+#define END_LINE   "\033[K"
+#define END_SCREEN "\033[J"
+
+enum { FRAME_BYTES = 256 * 1024, LINE_BYTES = 2048 };
+
+struct frame {
+    char text[FRAME_BYTES];
+    size_t len;
+    int rows, columns, row;
+    bool redraw;
+};
+
+static void append(struct frame *frame, const char *text, size_t len)
+{
+    if (len <= sizeof frame->text - frame->len) {
+        memcpy(frame->text + frame->len, text, len);
+        frame->len += len;
+    }
+}
+
+/* How many bytes of `line` fill at most `columns`; a character counts as one column. */
+static size_t clip(const char *line, int columns)
+{
+    size_t len = 0, left = strlen(line);
+
+    for (int column = 0; left > 0 && column < columns; column++) {
+        size_t step = proto_utf8_len(line + len, left);
+        step = step == 0 ? 1 : step;
+        len += step;
+        left -= step;
+    }
+    return len;
+}
+
+__attribute__((format(printf, 2, 3))) static void add_line(struct frame *frame, const char *format,
+                                                           ...)
+{
+    char line[LINE_BYTES];
+    va_list args;
+
+    if (frame->row >= frame->rows)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (frame->row++ > 0)
+        append(frame, "\n", 1);
+    append(frame, line, clip(line, frame->columns));
+    if (frame->redraw)
+        append(frame, END_LINE, sizeof END_LINE - 1);
+}
+
+static double seconds_between(int64_t from_ns, int64_t to_ns)
+{
+    return (double)(to_ns - from_ns) / 1e9;
+}
+
+static void add_heading(struct frame *frame, const struct snapshot *s)
+{
+    const struct board_header *h = &s->header;
+    char up[UNITS_TEXT], moved[UNITS_TEXT];
+    uint64_t troubled = 0;
+
+    for (int i = OUTCOME_REFUSED + 1; i < OUTCOMES; i++)
+        troubled += h->ended[i];
+    add_line(frame,
+             "port %" PRIu32 ", server %" PRIu32 "%s, up %s   running %" PRIu64 " of %" PRIu64
+             ", waiting %" PRIu64 " of %" PRIu64,
+             h->port, h->pid, s->alive ? "" : " (it has ended)",
+             units_time(seconds_between(h->began_ns, s->now_ns), up), h->running_count,
+             h->max_running, h->queue_count, h->max_pending);
+    add_line(frame,
+             "clients %" PRIu64 ": %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64
+             " otherwise ended   %s moved",
+             h->accepted, h->ended[OUTCOME_DONE], h->ended[OUTCOME_REFUSED], troubled,
+             units_bytes((double)h->bytes_moved, moved));
+}
+
+static const struct snapshot_client *find_client(const struct snapshot *s, uint64_t serial)
+{
+    for (uint64_t i = 0; s != NULL && i < s->header.running_count; i++)
+        if (s->running[i].member.client.serial == serial)
+            return &s->running[i];
+    return NULL;
+}
+
+/* Bytes a second since the previous look, or since its first byte. */
+static double rate_of(const struct snapshot *s, const struct snapshot *previous,
+                      const struct snapshot_client *client)
+{
+    const struct snapshot_client *before = find_client(previous, client->member.client.serial);
+    uint64_t moved = client->report.moved;
+    int64_t since_ns = client->report.first_ns;
+
+    if (before != NULL && before->report.moved > 0 && before->report.moved <= moved) {
+        moved -= before->report.moved;
+        since_ns = previous->now_ns;
+    }
+    double seconds = seconds_between(since_ns, s->now_ns);
+    return client->report.first_ns == 0 || seconds <= 0 ? 0 : (double)moved / seconds;
+}
+
+static void add_client(struct frame *frame, const struct snapshot *s,
+                       const struct snapshot *previous, const struct snapshot_client *client)
+{
+    const struct report *report = &client->report;
+    char peer[PEER_TEXT_MAX], name[4 * PROTO_REQUEST_MAX + 1], moved[UNITS_TEXT], rate[UNITS_TEXT];
+    char age[UNITS_TEXT], percent[8] = "   -", per_second[UNITS_TEXT + 2];
+
+    proto_escape(name, sizeof name, report->name, strlen(report->name));
+    if (report->size > 0)
+        (void)snprintf(percent, sizeof percent, "%3.0f%%",
+                       (double)report->moved * 100 / (double)report->size);
+    (void)snprintf(per_second, sizeof per_second, "%s/s",
+                   units_bytes(rate_of(s, previous, client), rate));
+    add_line(frame, "%4zu %8" PRId64 " %-21s %-4s %10s %12s %s %6s  %.1000s", client->member.slot,
+             client->member.id, peer_format(&client->member.client.peer, peer),
+             report_verb_name(report->verb), units_bytes((double)report->moved, moved), per_second,
+             percent, units_time(seconds_between(client->member.started_ns, s->now_ns), age), name);
+}
+
+static void add_waiting(struct frame *frame, const struct snapshot *s)
+{
+    char peer[PEER_TEXT_MAX], since[UNITS_TEXT];
+
+    for (size_t i = 0; i < s->waiting_shown; i++) {
+        const struct pending *client = &s->waiting[i];
+        if (frame->row == frame->rows - 1 && i + 1 < s->header.queue_count) {
+            add_line(frame, "     and %" PRIu64 " more", s->header.queue_count - i);
+            return;
+        }
+        add_line(frame, "%4zu. client %-8" PRIu64 " %-21s waits %s", i + 1, client->serial,
+                 peer_format(&client->peer, peer),
+                 units_time(seconds_between(client->accepted_ns, s->now_ns), since));
+    }
+}
+
+void screen_draw(const struct snapshot *s, const struct snapshot *previous, int rows, int columns,
+                 bool redraw)
+{
+    static struct frame frame; /* too large for a stack that somebody may have made small */
+
+    frame = (struct frame){.rows = rows, .columns = columns, .redraw = redraw};
+    if (redraw)
+        append(&frame, HOME, sizeof HOME - 1);
+    add_heading(&frame, s);
+    add_line(&frame, "%s", "");
+    add_line(&frame, "slot %8s %-21s %-4s %10s %12s %4s %6s  %s", s->header.kind, "peer", "verb",
+             "bytes", "rate", "done", "age", "name");
+    for (uint64_t i = 0; i < s->header.running_count; i++)
+        add_client(&frame, s, previous, &s->running[i]);
+    if (s->header.queue_count > 0)
+        add_line(&frame, "%s", "");
+    add_waiting(&frame, s);
+    if (redraw)
+        append(&frame, END_SCREEN, sizeof END_SCREEN - 1);
+    else
+        append(&frame, "\n", 1);
+    (void)io_write_all(STDOUT_FILENO, frame.text, frame.len);
+}

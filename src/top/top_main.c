@@ -1,0 +1,200 @@
+/* top_main.c - ferrytop: who is being served by a ferryd now, and who waits.
+ *
+ * Called by: the shell.
+ * Runs in:   a process of its own, which maps the server's board read-only: the server does not
+ *            know of it, and it cannot disturb the server. */
+#include "cmdline.h"
+#include "io.h"
+#include "log.h"
+#include "screen.h"
+#include "version.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { FRAME_MS = 500, ROWS_DEFAULT = 24, COLUMNS_DEFAULT = 80, ONCE_ROWS = 2000 };
+
+static const char program[] = "ferrytop";
+
+static const char usage[] =
+    "Usage: ferrytop [OPTION]... FILE\n"
+    "Show who is being served by a ferryd that was started with --board FILE, and who waits.\n"
+    "\n"
+    "      --once     print one frame and exit\n"
+    "  -h, --help     print this and exit\n"
+    "  -V, --version  print the version and exit\n"
+    "\n"
+    "q quits. Exit status: 0 done, 1 FILE cannot be shown, 2 wrong usage.\n";
+
+static const char short_options[] = ":hV";
+
+enum { OPT_ONCE = 256 };
+
+static const struct option long_options[] = {
+    {"once", no_argument, NULL, OPT_ONCE},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+struct top_options {
+    const char *path;
+    bool once;
+};
+
+static enum cmdline_result parse(struct top_options *options, int argc, char **argv)
+{
+    int option;
+
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+        switch (option) {
+        case 'h':
+            fputs(usage, stdout);
+            return CMDLINE_EXIT;
+        case 'V':
+            printf("%s %s\n", program, FERRY_VERSION);
+            return CMDLINE_EXIT;
+        case OPT_ONCE:
+            options->once = true;
+            break;
+        default:
+            (void)cmdline_complain(program, option, short_options, argv);
+            return CMDLINE_WRONG;
+        }
+    }
+    if (argc - optind != 1) {
+        log_error(program, "one FILE is needed, not %d; usage: ferrytop [OPTION]... FILE",
+                  argc - optind);
+        return CMDLINE_WRONG;
+    }
+    options->path = argv[optind];
+    return CMDLINE_RUN;
+}
+
+static void terminal_size(int *rows, int *columns)
+{
+    struct winsize size;
+
+    *rows = ROWS_DEFAULT;
+    *columns = COLUMNS_DEFAULT;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+        *rows = size.ws_row;
+        *columns = size.ws_col;
+    }
+}
+
+static int show_once(const struct board_view *view)
+{
+    struct snapshot snapshot;
+    int rows, columns;
+
+    if (snapshot_take(&snapshot, view, ONCE_ROWS) < 0)
+        return -1;
+    terminal_size(&rows, &columns);
+    screen_draw(&snapshot, NULL, ONCE_ROWS, isatty(STDOUT_FILENO) ? columns : ONCE_ROWS, false);
+    snapshot_free(&snapshot);
+    return 0;
+}
+
+/* SIGWINCH and what ends us, as a descriptor; or -1. */
+static int open_signals(void)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGWINCH);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return -1;
+    return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+/* Waits for the next frame's time. Returns false when it is time to quit. */
+static bool wait_for_frame(int signal_fd)
+{
+    struct pollfd slots[] = {{.fd = signal_fd, .events = POLLIN},
+                             {.fd = STDIN_FILENO, .events = POLLIN}};
+    struct signalfd_siginfo info;
+    char key = 'q';
+
+    if (poll(slots, 2, FRAME_MS) <= 0)
+        return true;
+    if (slots[0].revents != 0)
+        return read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info &&
+               info.ssi_signo == SIGWINCH;
+    return read(STDIN_FILENO, &key, 1) == 1 && key != 'q' && key != 'Q';
+}
+
+static void redraw_until_quit(const struct board_view *view, int signal_fd)
+{
+    struct snapshot snapshot, previous = {.running = NULL};
+    int rows, columns;
+
+    do {
+        terminal_size(&rows, &columns);
+        if (snapshot_take(&snapshot, view, (size_t)rows) < 0)
+            continue;
+        screen_draw(&snapshot, previous.running == NULL ? NULL : &previous, rows, columns, true);
+        snapshot_free(&previous);
+        previous = snapshot;
+    } while (wait_for_frame(signal_fd));
+    snapshot_free(&previous);
+}
+
+/* Keys come one by one and unseen while it runs; the terminal is as it was when it ends. */
+static int show_live(const struct board_view *view)
+{
+    static const char enter[] = "\033[?1049h\033[?25l", leave[] = "\033[?25h\033[?1049l";
+    struct termios before, raw;
+    bool keyboard = tcgetattr(STDIN_FILENO, &before) == 0;
+    int signal_fd = open_signals();
+
+    if (signal_fd < 0)
+        return -1;
+    if (keyboard) {
+        raw = before;
+        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    }
+    (void)io_write_all(STDOUT_FILENO, enter, sizeof enter - 1);
+    redraw_until_quit(view, signal_fd);
+    (void)io_write_all(STDOUT_FILENO, leave, sizeof leave - 1);
+    if (keyboard)
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    io_close(signal_fd);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct top_options options = {.path = NULL};
+    struct board_view view;
+
+    switch (parse(&options, argc, argv)) {
+    case CMDLINE_EXIT:
+        return EXIT_SUCCESS;
+    case CMDLINE_WRONG:
+        return EXIT_USAGE;
+    case CMDLINE_RUN:
+        break;
+    }
+    const char *reason = board_view_open(&view, options.path);
+    if (reason != NULL) {
+        log_error(program, "cannot show %s: %s", options.path, reason);
+        return EXIT_FAILURE;
+    }
+    int outcome = options.once || !isatty(STDOUT_FILENO) ? show_once(&view) : show_live(&view);
+    if (outcome < 0)
+        log_error(program, "cannot show %s: %s", options.path, strerror(errno));
+    board_view_close(&view);
+    return outcome < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
