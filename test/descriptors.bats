@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# Runs on: ferryd
+#
+# What a worker process holds: its own client's connection, the root directory and 0 to 2. It is
+# born with everything the server has open, and a connection that it kept would not end for a
+# client that leaves the queue. (What the server itself holds after many clients: load.bats.)
+#
+# Tests are subshells, and lib.bash reads what they set:
+# shellcheck disable=SC2030,SC2031,SC2034
+
+load lib
+
+declare -gA CLIENT=() # id of a client: its pid
+
+# client ID STEP...: wire in the background; each step `wait` waits for one `tell ID`
+client() {
+    local base=$BATS_TEST_TMPDIR/client.$1
+    mkfifo "$base.in"
+    "$WIRE" "$PORT" "${@:2}" <>"$base.in" >"$base.out" 2>"$base.err" 3>&- 4>&- &
+    CLIENT[$1]=$!
+    track "$!"
+}
+
+tell() {
+    echo 1<>"$BATS_TEST_TMPDIR/client.$1.in"
+}
+
+# says ID WORD: waits for the client's step `say WORD`
+says() {
+    wait_for_line "$BATS_TEST_TMPDIR/client.$1.out" "^$2\$" && return
+    fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
+}
+
+# succeeds ID: waits for the client's end; every step must have gone well
+succeeds() {
+    wait_until "$STOP_SECONDS" is_gone "${CLIENT[$1]}" || return
+    wait "${CLIENT[$1]}" || fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
+}
+
+# descriptors PID: what each of them leads to, one a line, sorted; sockets without their number
+descriptors() {
+    find "/proc/$1/fd" -mindepth 1 -printf '%f %l\n' | sort -n | sed 's/socket:.*/socket/'
+}
+
+# holds_its_own PID [WHAT]: besides 0 to 2, one connection, the root, and WHAT
+holds_its_own() {
+    assert_eq "$(descriptors "$1" | sed -E '/^[012] /d; s/^[0-9]+ //' | sort)" \
+        "$(printf '%s\n' "$ROOT" socket ${2:+"$2"} | sort)" "descriptors of worker $1" || return
+    assert_eq "$(descriptors "$1" | grep -c '^[012] ')" 3 "standard descriptors of worker $1"
+}
+
+@test "a worker that is started while others wait holds no connection but its own" {
+    local -a pids
+    local pid
+    start_server -- 2
+    # When c's and d's workers start, the others are in the queue.
+    hold a b c d e f g h i j k l
+    held a b
+    release a b
+    held c d
+    mapfile -t pids < <(workers)
+    assert_eq "${#pids[@]}" 2 workers
+    for pid in "${pids[@]}"; do
+        holds_its_own "$pid"
+    done
+}
+
+@test "in the middle of a GET it holds that file besides, and nothing else" {
+    local pid
+    start_server -- 1
+    truncate -s 100M "$ROOT/file"
+    hold a
+    client b say connected expect READY send 'GET file\n' expect OK send READY learn-size \
+        send OK skip 1000 say moving wait
+    says b connected
+    hold c d
+    release a
+    says b moving
+    pid=$(workers)
+    holds_its_own "$pid" "$ROOT/file"
+}
+
+@test "a waiter that gives up is let go of, though workers born meanwhile live on" {
+    start_server -- 2
+    hold a b
+    held a b
+    hold c
+    client waiter say connected wait shut say gave-up eof
+    says waiter connected
+    release a
+    held c
+    tell waiter
+    says waiter gave-up
+    # The server drops the waiter when its turn comes; only then can its connection end.
+    release b
+    succeeds waiter
+    is_served c
+    workers_are 1
+}
+
+@test "a client whose worker dies sees the end, though workers born meanwhile live on" {
+    local worker
+    start_server -- 2
+    client served expect READY say ready timeout 20000 gone
+    says served ready
+    worker=$(workers)
+    hold a
+    held a
+    # Killed, it has no time for shutdown(2): the connection ends when the last copy is closed.
+    kill -KILL "$worker"
+    succeeds served
+    is_served a
+    workers_are 1
+}
+
+@test "what the server's own parent left open does not reach a worker" {
+    local pid
+    echo secret >"$BATS_TEST_TMPDIR/secret"
+    # shellcheck disable=SC2016 # for the inner shell
+    SERVER_PREFIX=(bash -c 'exec 5<"$0" 9<"$0" 77<"$0" && exec "$@"' "$BATS_TEST_TMPDIR/secret")
+    start_server
+    hold a
+    held a
+    assert_eq "$(descriptors "$SERVER_PID" | grep -c secret)" 3 "leaked descriptors in the server"
+    pid=$(workers)
+    holds_its_own "$pid"
+}

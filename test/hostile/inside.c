@@ -1,0 +1,189 @@
+/* inside.c - deeds on what is below the root, and on the descriptors a worker is born with.
+ *
+ * Called by: hostile.c. Each has a file of its own name in the root. */
+#include "deeds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { DISK_BYTES = 1024 * 1024, SET_USER_ID = 04755 };
+
+static struct stat status_of(int fd)
+{
+    struct stat st = {.st_mode = 0};
+    (void)fstat(fd, &st);
+    return st;
+}
+
+static int read_inside(struct stage *stage)
+{
+    return got_descriptor(openat(stage->config->root_fd, stage->name, O_RDONLY));
+}
+
+static int write_inside(struct stage *stage)
+{
+    return got_descriptor(openat(stage->config->root_fd, stage->name, O_WRONLY | O_TRUNC));
+}
+
+static int create_inside(struct stage *stage)
+{
+    return got_descriptor(
+        openat(stage->config->root_fd, "created", O_WRONLY | O_CREAT | O_EXCL, 0600));
+}
+
+static int delete_inside(struct stage *stage)
+{
+    return unlinkat(stage->config->root_fd, stage->name, 0);
+}
+
+static int rename_inside(struct stage *stage)
+{
+    return renameat(stage->config->root_fd, stage->name, stage->config->root_fd, "renamed");
+}
+
+/* Leaves a device node where the file was. */
+static int whiteout_inside(struct stage *stage)
+{
+    return renameat2(stage->config->root_fd, stage->name, stage->config->root_fd, "whited",
+                     RENAME_WHITEOUT);
+}
+
+static int list_inside(struct stage *stage)
+{
+    char entries[1024];
+    return (int)syscall(SYS_getdents64, stage->config->root_fd, entries, sizeof entries);
+}
+
+static int make_dir(struct stage *stage)
+{
+    return mkdirat(stage->config->root_fd, "made", 0700);
+}
+
+static int remove_dir(struct stage *stage)
+{
+    return unlinkat(stage->config->root_fd, "empty-dir", AT_REMOVEDIR);
+}
+
+static int make_symlink(struct stage *stage)
+{
+    return symlinkat("/etc/passwd", stage->config->root_fd, "symlink");
+}
+
+static int make_fifo(struct stage *stage)
+{
+    return mkfifoat(stage->config->root_fd, "fifo", 0600);
+}
+
+static int chown_inside(struct stage *stage)
+{
+    return fchownat(stage->config->root_fd, stage->name, geteuid(), getegid(), 0);
+}
+
+/* The root itself, by the descriptor of it. */
+static int chmod_root(struct stage *stage)
+{
+    int root_fd = stage->config->root_fd;
+    return fchmod(root_fd, status_of(root_fd).st_mode & 0777);
+}
+
+/* A program that runs as its owner, whoever starts it, in three ways. */
+static int chmod_set_user_id(struct stage *stage)
+{
+    int fd = openat(stage->config->root_fd, stage->name, O_RDONLY);
+    int outcome = fd < 0 ? -1 : fchmod(fd, SET_USER_ID);
+    (void)got_descriptor(fd);
+    return outcome;
+}
+
+static int became_set_user_id(int fd)
+{
+    if (fd < 0)
+        return -1;
+    int outcome = (status_of(fd).st_mode & S_ISUID) != 0 ? 0 : -1;
+    errno = ENOTTY; /* made, but without the bit */
+    (void)got_descriptor(fd);
+    return outcome;
+}
+
+static int create_set_user_id(struct stage *stage)
+{
+    return became_set_user_id(
+        openat(stage->config->root_fd, "set-user-id", O_WRONLY | O_CREAT | O_EXCL, SET_USER_ID));
+}
+
+static int create2_set_user_id(struct stage *stage)
+{
+    struct open_how how = {.flags = O_WRONLY | O_CREAT | O_EXCL, .mode = SET_USER_ID};
+    return became_set_user_id(
+        (int)syscall(SYS_openat2, stage->config->root_fd, "set-user-id-2", &how, sizeof how));
+}
+
+static int fill_disk(struct stage *stage)
+{
+    int fd = openat(stage->config->root_fd, "filler", O_WRONLY | O_CREAT | O_EXCL, 0600);
+    int outcome = fd < 0 ? -1 : fallocate(fd, 0, 0, DISK_BYTES);
+    (void)got_descriptor(fd);
+    return outcome;
+}
+
+/* Where the server's errors go. Shortens nothing, but takes what shortening takes. */
+static int truncate_log(struct stage *stage)
+{
+    (void)stage;
+    return ftruncate(STDERR_FILENO, status_of(STDERR_FILENO).st_size);
+}
+
+/* A descriptor that may only be written to, once more, to read what others have written. */
+static int reopen_log(struct stage *stage)
+{
+    (void)stage;
+    return got_descriptor(openat(AT_FDCWD, "/proc/self/fd/2", O_RDONLY));
+}
+
+/* The server's descriptors and its workers' share these flags. */
+static int change_log_flags(struct stage *stage)
+{
+    (void)stage;
+    return fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
+}
+
+/* As if it had been typed, where standard input is a terminal. */
+static int type_at_terminal(struct stage *stage)
+{
+    (void)stage;
+    int outcome = ioctl(STDIN_FILENO, TIOCSTI, "\n");
+    return outcome < 0 && errno == ENOTTY ? 0 : outcome; /* it was asked */
+}
+
+const struct deed inside_deeds[] = {
+    {"read-inside", read_inside},
+    {"write-inside", write_inside},
+    {"create-inside", create_inside},
+    {"delete-inside", delete_inside},
+    {"rename-inside", rename_inside},
+    {"whiteout-inside", whiteout_inside},
+    {"list-inside", list_inside},
+    {"make-dir", make_dir},
+    {"remove-dir", remove_dir},
+    {"make-symlink", make_symlink},
+    {"make-fifo", make_fifo},
+    {"chown-inside", chown_inside},
+    {"chmod-root", chmod_root},
+    {"chmod-set-user-id", chmod_set_user_id},
+    {"create-set-user-id", create_set_user_id},
+    {"create2-set-user-id", create2_set_user_id},
+    {"fill-disk", fill_disk},
+    {"truncate-log", truncate_log},
+    {"reopen-log", reopen_log},
+    {"change-log-flags", change_log_flags},
+    {"type-at-terminal", type_at_terminal},
+};
+const size_t inside_deed_count = sizeof inside_deeds / sizeof inside_deeds[0];

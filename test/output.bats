@@ -1,0 +1,322 @@
+#!/usr/bin/env bats
+# What the server prints: nothing by default; with -v the lab's lines, exactly and in order; twice,
+# what the manager decided. Nobody can forge a line or send a terminal its escape sequences.
+
+load lib
+
+setup() {
+    mkdir -p "$ROOT"
+    printf hello >"$ROOT/f"
+}
+
+wire() {
+    "$WIRE" "$PORT" "$@"
+}
+
+# said LINE...: this is what the server has printed, and all of it
+said() {
+    assert_eq "$(cat "$SERVER_OUT")" "$(printf '%s\n' "$@")" "what the server printed"
+}
+
+# shown REQUEST TEXT: a client sends REQUEST, and the server prints it as TEXT, in one line
+shown() {
+    local client
+    : >"$SERVER_OUT"
+    client=$(wire localport expect READY send "$1\n" wait-gone)
+    said "server connected to client at 127.0.0.1:$client" "server receiving request: $2"
+}
+
+# Clients of each kind, one after the other: served, refused, and gone without a word.
+one_of_each() {
+    wire expect READY send 'GET f\n' expect OK send READY expect-size 5 send OK expect helloDONE eof
+    wire expect READY send 'PUT n\n' expect OK size 3 expect OK send new expect DONE eof
+    wire expect READY send 'DEL n\n' expect DONE eof
+    wire expect READY send 'GET n\n' expect 'ERROR: n does not exist' eof
+    wire expect READY send 'PUT no/n\n' expect 'ERROR: unable to create file no/n' eof
+    wire expect READY send 'DEL n\n' expect 'ERROR: n does not exist' eof
+    wire expect READY send 'WHAT\n' expect 'ERROR: bad request' eof
+    wire close
+    wire expect READY send 'PUT cut\n' expect OK size 5 expect OK send hel reset
+}
+
+@test "the server is silent by default, whatever clients do" {
+    start_server
+    one_of_each
+    stop_server
+    assert_eq "$(cat "$SERVER_OUT")" "" "standard output"
+    assert_eq "$(cat "$SERVER_ERR")" "" "standard error"
+}
+
+@test "-v tells of a GET" {
+    start_server -v
+    client=$(wire localport expect READY send 'GET f\n' expect OK send READY expect-size 5 \
+        send OK expect helloDONE eof)
+    said "server waiting on port $PORT" \
+        "server connected to client at 127.0.0.1:$client" \
+        "server receiving request: GET f" \
+        "server sending 5 bytes"
+}
+
+@test "-v tells of a PUT" {
+    start_server -v
+    client=$(wire localport expect READY send 'PUT new\n' expect OK size 1000000 expect OK \
+        zeros 1000000 expect DONE eof)
+    said "server waiting on port $PORT" \
+        "server connected to client at 127.0.0.1:$client" \
+        "server receiving request: PUT new" \
+        "server receiving 1000000 bytes"
+}
+
+@test "-v tells of a DEL" {
+    start_server -v
+    client=$(wire localport expect READY send 'DEL f\n' expect DONE eof)
+    said "server waiting on port $PORT" \
+        "server connected to client at 127.0.0.1:$client" \
+        "server receiving request: DEL f" \
+        "server deleting file f"
+}
+
+@test "-v counts the bytes of an empty file" {
+    : >"$ROOT/empty"
+    start_server --verbose
+    one=$(wire localport send 'GET empty\nREADYOK' expect READYOK expect-size 0 expect DONE eof)
+    two=$(wire localport send 'PUT empty\n' size 0 expect READYOKOKDONE eof)
+    said "server waiting on port $PORT" \
+        "server connected to client at 127.0.0.1:$one" \
+        "server receiving request: GET empty" \
+        "server sending 0 bytes" \
+        "server connected to client at 127.0.0.1:$two" \
+        "server receiving request: PUT empty" \
+        "server receiving 0 bytes"
+}
+
+@test "-v tells of a request that is refused, and of nothing after it" {
+    start_server -v
+    for request in 'GET no' 'DEL no' 'PUT no/no' 'GET ' WHAT ''; do
+        shown "$request" "$request"
+    done
+    : >"$SERVER_OUT"
+    client=$(wire localport expect READY send 'PUT huge\n' expect OK size 72057594037927935 wait-gone)
+    said "server connected to client at 127.0.0.1:$client" "server receiving request: PUT huge"
+}
+
+@test "-v tells of a client that says nothing that it came" {
+    start_server -v
+    client=$(wire localport expect READY shut eof)
+    said "server waiting on port $PORT" "server connected to client at 127.0.0.1:$client"
+}
+
+@test "-v shows a request alike, however it ended" {
+    start_server -v
+    for end in '' '\n' '\r\n'; do
+        : >"$SERVER_OUT"
+        client=$(wire localport expect READY send "GET no$end" wait-gone)
+        said "server connected to client at 127.0.0.1:$client" "server receiving request: GET no"
+    done
+}
+
+@test "an IPv6 client is shown in brackets" {
+    grep -qE '^0{31}1 ' /proc/net/if_inet6 || skip "no IPv6 loopback"
+    start_server -v
+    client=$("$WIRE" -h ::1 "$PORT" localport expect READY close)
+    said "server waiting on port $PORT" "server connected to client at [::1]:$client"
+}
+
+@test "an IPv4 client is shown alike on a socket of IPv4 alone" {
+    start_server -v --bind 127.0.0.1
+    client=$(wire localport expect READY close)
+    said "server waiting on port $PORT" "server connected to client at 127.0.0.1:$client"
+}
+
+@test "control bytes are escaped" {
+    start_server -v
+    for name in '\x01' 'a\x08b' '\x1b[31mred\x1b[0m' '\x1b]0;title\x07' '\x0b\x0c' '\x7f' '\x1f'; do
+        shown "GET $name" "GET $name"
+    done
+    shown 'GET a\tb' 'GET a\x09b'
+    shown 'GET a\rb' 'GET a\x0db'
+    shown 'GET a\0b' 'GET a\x00b'
+    shown '\x16\x03\x01\x02' '\x16\x03\x01\x02'
+    # U+0080 to U+009F: terminals obey some of them.
+    shown 'GET \xc2\x80\xc2\x85\xc2\x9b31m\xc2\x9f' 'GET \xc2\x80\xc2\x85\xc2\x9b31m\xc2\x9f'
+}
+
+@test "bytes that are not UTF-8 are escaped" {
+    start_server -v
+    # Stray, cut short, overlong, a surrogate, beyond U+10FFFF.
+    for name in '\xff' '\x80' 'a\xbfb' '\xc3' '\xc3(' '\xe2\x82' '\xe2\x82a' '\xf0\x9f\x98' \
+        '\xc0\xaf' '\xc1\xbf' '\xe0\x80\xaf' '\xe0\x9f\xbf' '\xf0\x80\x80\xaf' '\xf0\x8f\xbf\xbf' \
+        '\xed\xa0\x80' '\xed\xbf\xbf' '\xf4\x90\x80\x80' '\xf5\x80\x80\x80' '\xfe\xff'; do
+        shown "GET $name" "GET $name"
+    done
+}
+
+@test "UTF-8 is shown as it is" {
+    start_server -v
+    for name in grüße 日本語 😀 'a b' ' ~' $'\xc2\xa0\xdf\xbf' \
+        $'\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbd' $'\xf0\x90\x80\x80\xf4\x8f\xbf\xbf'; do
+        shown "GET $name" "GET $name"
+    done
+}
+
+@test "the name of a deleted file is escaped too" {
+    touch "$ROOT/"$'\e[2J\xff\rserver waiting on port 1'
+    start_server -v
+    shown_name='\x1b[2J\xff\x0dserver waiting on port 1'
+    client=$(wire localport expect READY send "DEL $shown_name\n" expect DONE eof)
+    said "server waiting on port $PORT" \
+        "server connected to client at 127.0.0.1:$client" \
+        "server receiving request: DEL $shown_name" \
+        "server deleting file $shown_name"
+}
+
+@test "nobody can forge a line" {
+    start_server -v
+    forged='server waiting on port 1'
+    for separator in '\r' '\x0b' '\x0c' '\x1e' '\xc2\x85' '\x1bE' '\0'; do
+        wire expect READY send "GET x$separator$forged\n" wait-gone
+    done
+    wire expect READY send "GET x\n$forged\n" wait-gone
+    wire expect READY send "\n$forged\n" wait-gone
+    wire expect READY send "$forged\n" wait-gone
+    assert_eq "$(tr '\r\v\f' '[\n*]' <"$SERVER_OUT" | grep -cx "$forged" || true)" 0 "forged lines"
+    assert_eq "$(wc -l <"$SERVER_OUT")" 21 "lines: one, and two for each client"
+    assert_eq "$(tr -d '\n' <"$SERVER_OUT" | LC_ALL=C tr -d ' -~' | wc -c)" 0 "bytes that are no text"
+}
+
+@test "a request of 1024 bytes is shown whole, each byte escaped" {
+    start_server -v
+    name=$(printf '%1020s' '')
+    shown "GET ${name// /x}" "GET ${name// /x}"
+    name=$(printf '%1000s' '')
+    shown "GET ${name// /\\x01}" "GET ${name// /\\x01}"
+}
+
+@test "a line is cut where a pipe could no longer take it in one piece" {
+    local client
+    start_server -v
+    name=$(printf '%1020s' '')
+    client=$(wire localport expect READY send "GET ${name// /\\x01}\n" wait-gone)
+    said="server connected to client at 127.0.0.1:$client
+server receiving request: GET ${name// /\\x01}"
+    assert_eq "$(tail -n 1 "$SERVER_OUT" | wc -c)" 4095 "bytes of the line"
+    assert_eq "$(tail -n 1 "$SERVER_OUT")" "$(tail -n 1 <<<"$said" | head -c 4094)" "the line"
+}
+
+@test "a request that is too long is shown in one line too" {
+    start_server -v
+    name=$(printf '%5000s' '')
+    wire expect READY send "GET ${name// /\\x01}\n" expect 'ERROR: bad request' eof
+    assert_eq "$(wc -l <"$SERVER_OUT")" 3 "lines"
+    assert_eq "$(sed -n '3s/\\x01//gp' "$SERVER_OUT")" "server receiving request: GET " "the last line"
+}
+
+@test "lines of clients that are served at the same time do not mix" {
+    local address='127\.0\.0\.1:[0-9]+'
+    start_server -v -- 8
+    "$SWARM" -c 16 -n 100 -s 1000 "$PORT" PUT swarm >/dev/null
+    assert_eq "$(wc -l <"$SERVER_OUT")" 301 "lines"
+    assert_eq "$(grep -cxE "server connected to client at $address" "$SERVER_OUT")" 100 "connected"
+    assert_eq "$(grep -cxE 'server receiving request: PUT swarm-[0-9]+' "$SERVER_OUT")" 100 "requests"
+    assert_eq "$(grep -cxE 'server receiving 1000 bytes' "$SERVER_OUT")" 100 "receiving"
+}
+
+@test "a reader of the output that has gone harms nobody" {
+    # shellcheck disable=SC2016,SC2034  # for that shell to expand; read by start_server
+    SERVER_PREFIX=(bash -c 'exec > >(:); wait $!; exec "$@"' bash)
+    start_server -v
+    one_of_each
+    assert_eq "$(cat "$SERVER_OUT")" "" "what went elsewhere"
+    stop_server
+}
+
+@test "output that cannot be written harms nobody" {
+    # shellcheck disable=SC2016,SC2034
+    SERVER_PREFIX=(bash -c 'exec "$@" >/dev/full' bash)
+    start_server -v
+    one_of_each
+    stop_server
+}
+
+# decided N WORDS: the manager's line, N of them, with its time before and its figures after
+decided() {
+    wait_for_line "$SERVER_OUT" \
+        "^manager [0-9]+\.[0-9]{3} s: $2 \([0-9]+ running, [0-9]+ waiting\)$" "$1"
+}
+
+@test "-v says nothing of the manager" {
+    start_server -v
+    one_of_each
+    stop_server
+    ! grep manager "$SERVER_OUT" || fail "-v printed what is -vv's"
+}
+
+@test "-vv adds when the manager queued, started and reaped whom" {
+    local kind=pid
+    ! is_threads || kind=thread
+    for verbose in -vv '-v -v' '--verbose --verbose'; do
+        # shellcheck disable=SC2086  # two words
+        start_server $verbose
+        client=$(wire localport expect READY send 'GET f\n' expect OK send READY expect-size 5 \
+            send OK expect helloDONE eof)
+        decided 1 "client 1 queued, 127\.0\.0\.1:$client"
+        decided 1 "client 1 started, $kind [0-9]+, waited [0-9]+ ms"
+        decided 1 "client 1 ended, $kind [0-9]+, done after [0-9]+ ms"
+        assert_eq "$(grep -oE 'queued|started|ended' "$SERVER_OUT" | xargs)" "queued started ended"
+        assert_eq "$(grep -oE "$kind [0-9]+" "$SERVER_OUT" | uniq | wc -l)" 1 "ids of one worker"
+        stop_server
+        decided 1 stopping
+    done
+}
+
+@test "-vv prints the lab's lines as -v does" {
+    start_server -vv
+    client=$(wire localport expect READY send 'DEL f\n' expect DONE eof)
+    stop_server
+    assert_eq "$(grep -v '^manager ' "$SERVER_OUT")" "$(printf '%s\n' \
+        "server waiting on port $PORT" \
+        "server connected to client at 127.0.0.1:$client" \
+        "server receiving request: DEL f" \
+        "server deleting file f")" "the lab's lines"
+}
+
+@test "-vv tells how each session ended" {
+    start_server -vv
+    wire expect READY send 'DEL f\n' expect DONE eof
+    wire expect READY send 'DEL f\n' expect 'ERROR: f does not exist' eof
+    wire expect READY send 'PUT f\n' expect OK close
+    decided 1 'client 1 ended, [a-z]+ [0-9]+, done after [0-9]+ ms'
+    decided 1 'client 2 ended, [a-z]+ [0-9]+, refused after [0-9]+ ms'
+    decided 1 'client 3 ended, [a-z]+ [0-9]+, client-gone after [0-9]+ ms'
+}
+
+@test "-vv names workers by their process ids" {
+    processes_only
+    start_server -vv
+    hold a
+    held a
+    decided 1 "client 1 started, pid $(workers), waited [0-9]+ ms"
+}
+
+@test "-vv counts who runs and who waits" {
+    start_server -vv -- 1
+    hold a
+    held a
+    hold b c
+    wait_for_line "$SERVER_OUT" 'client 3 queued, .* \(1 running, 2 waiting\)$'
+    release a
+    held b
+    wait_for_line "$SERVER_OUT" 'client 1 ended, .* \(0 running, 2 waiting\)$'
+    wait_for_line "$SERVER_OUT" 'client 2 started, .* \(1 running, 1 waiting\)$'
+}
+
+@test "--sync=none says on standard error what it gives up, and --sync=full nothing" {
+    start_server --sync=none
+    stop_server
+    assert_eq "$(wc -l <"$SERVER_ERR")" 1 "lines on standard error"
+    assert_contains "$(cat "$SERVER_ERR")" "$SERVER: --sync=none"
+    assert_eq "$(cat "$SERVER_OUT")" "" "standard output"
+    start_server --sync=full
+    stop_server
+    assert_eq "$(cat "$SERVER_OUT" "$SERVER_ERR")" "" "what the server said"
+}

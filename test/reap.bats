@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# Runs on: ferryd
+#
+# Ended workers are reaped and their slots given away: at once where SIGCHLD says so, within a
+# second where it does not.
+#
+# Tests are subshells, and lib.bash reads what they set:
+# shellcheck disable=SC2030,SC2031,SC2034
+
+load lib
+
+no_zombie() {
+    [ -z "$(zombies)" ]
+}
+
+# time_crowd COUNT: milliseconds until COUNT clients that come at once are served, one by one
+time_crowd() {
+    local began
+    began=$(now_ms)
+    "$SWARM" -c "$1" -n "$1" "$PORT" GET file >/dev/null || return
+    echo $(($(now_ms) - began))
+}
+
+needs_strace() {
+    command -v strace >/dev/null || skip "needs strace"
+    strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+}
+
+@test "no zombie stays, however a worker ended, though nobody else comes" {
+    local status
+    EXPECT_CRASH=yes
+    ulimit -c 0
+    start_server -vv
+    echo hello >"$ROOT/file"
+    "$WIRE" "$PORT" expect READY send 'DEL file\n' expect DONE eof
+    "$WIRE" "$PORT" expect READY send 'DEL file\n' rest
+    "$WIRE" "$PORT" expect READY reset
+    hold killed aborted
+    held killed aborted
+    workers | { read -r one && read -r two && kill -KILL "$one" && kill -ABRT "$two"; }
+    wait_for_line "$SERVER_OUT" ' client [0-9]+ ended, ' 5
+    wait_until "$WAIT_SECONDS" no_zombie
+    workers_are 0
+    for status in 'done' refused client-gone 'killed by signal 9'; do
+        wait_for_line "$SERVER_OUT" " ended, pid [0-9]+, $status after "
+    done
+}
+
+@test "a slot that comes free is filled at once, not at the next tick" {
+    local at_once ticking
+    start_server -- 1
+    echo hello >"$ROOT/file"
+    at_once=$(time_crowd 6)
+    kill_server
+    start_server --tick-only -- 1
+    ticking=$(time_crowd 4)
+    [ "$at_once" -lt "$ticking" ] || fail "6 took $at_once ms, with --tick-only 4 took $ticking ms"
+}
+
+# refills: three clients take turns on the one slot of a server that had a bad start in life
+refills() {
+    start_server -- 1 || return
+    hold 1 2 3 || return
+    held 1 && release 1 && held 2 && release 2 && held 3 && release 3 || return
+    wait_until "$WAIT_SECONDS" workers_are 0
+}
+
+@test "children are reaped also where the server was started with SIGCHLD ignored" {
+    SERVER_PREFIX=(env --ignore-signal=CHLD)
+    "${SERVER_PREFIX[@]}" true || skip "this env(1) cannot ignore signals"
+    refills
+}
+
+@test "children are reaped also where the server was started with SIGCHLD blocked" {
+    SERVER_PREFIX=(env --block-signal=CHLD)
+    "${SERVER_PREFIX[@]}" true || skip "this env(1) cannot block signals"
+    refills
+}
+
+@test "a slot is filled within about a second though every SIGCHLD is lost" {
+    local began took
+    needs_strace
+    # In place of a signalfd for SIGCHLD, the server gets a pipe that nobody ever writes to.
+    mkfifo "$BATS_TEST_TMPDIR/mute"
+    # shellcheck disable=SC2016,SC2054 # for the inner shell; commas are strace's
+    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 bash -c 'exec 9<>"$0" && exec "$@"'
+        "$BATS_TEST_TMPDIR/mute" strace -o "$BATS_TEST_TMPDIR/trace" -e trace=signalfd4,poll
+        -e inject=signalfd4:retval=9:when=1)
+    start_server -- 1
+    hold 1 2 3
+    held 1
+    wait_for_line "$BATS_TEST_TMPDIR/trace" '\[\{fd=[0-9]+, events=POLLIN\}, \{fd=9, '
+    began=$(now_ms)
+    release 1
+    held 2
+    release 2
+    held 3
+    took=$(($(now_ms) - began))
+    [ "$took" -lt 6000 ] || fail "two refills took $took ms"
+}

@@ -1,0 +1,192 @@
+#!/usr/bin/env bats
+#
+# Want of resources: where no worker can be started, or no client accepted, everybody keeps their
+# place until it can be done. Nobody is dropped, and the server does not spin meanwhile.
+#
+# Tests are subshells, and lib.bash reads what they set:
+# shellcheck disable=SC2030,SC2031,SC2034
+
+load lib
+
+# The sandbox refuses clone3(2), so that a thread takes two calls, and each would be injected into.
+SERVER_OPTIONS=(--sandbox=off)
+
+TRACE=$BATS_TEST_TMPDIR/trace
+
+# inject CALLS WHEN ERROR: from now on the server's system calls CALLS fail with ERROR; the calls
+# and its sleeps are written to TRACE
+inject() {
+    command -v strace >/dev/null || skip "needs strace"
+    strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+    # A leak checker traces, and so cannot be traced.
+    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -o "$TRACE" -e "trace=$1,poll"
+        -e "inject=$1:error=$3:when=$2")
+}
+
+# starve_of_workers WHEN ERROR: fork(2) and pthread_create(3) will fail
+starve_of_workers() {
+    [ "$SANITIZED" != thread ] || skip "the thread sanitizer starts a thread of its own"
+    inject 'clone,?clone3,?fork,?vfork' "$@"
+}
+
+# injected: how many calls have failed
+injected() {
+    grep -c '(INJECTED)$' "$TRACE"
+}
+
+# starts: the numbers of the clients in the order they were started
+starts() {
+    sed -nE 's/.* client ([0-9]+) started, .*/\1/p' "$SERVER_OUT" | tr '\n' ' '
+}
+
+complaints() {
+    grep -c ': cannot start a worker: ' "$SERVER_ERR"
+}
+
+# cpu_ms: what the server itself has used, its workers not counted
+cpu_ms() {
+    awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($12 + $13) * 1000 / hz) }' \
+        "/proc/$SERVER_PID/stat"
+}
+
+# stays_idle: the server uses next to no time for a while
+stays_idle() {
+    local before used
+    before=$(cpu_ms)
+    sleep 2 # it is measured, not waited for
+    used=$(($(cpu_ms) - before))
+    [ "$used" -lt 500 ] || fail "the server used $used ms of 2 s"
+}
+
+# ---- no worker ----
+
+@test "a client that no worker can be started for keeps its place, and so do those behind it" {
+    local began took
+    starve_of_workers 2..3 EAGAIN
+    start_server -vv -- 1
+    hold 1 2 3 4
+    held 1
+    wait_for_line "$SERVER_OUT" '^server connected to client' 4
+    began=$(now_ms)
+    release 1
+    held 2
+    took=$(($(now_ms) - began))
+    release 2
+    held 3
+    release 3
+    held 4
+    assert_eq "$(starts)" "1 2 3 4 " "the order of the starts"
+    # Two attempts failed, each a second or an event from the next; there was no event.
+    assert_eq "$(injected)" 2 "failed attempts"
+    [ "$took" -ge 1900 ] || fail "two failed attempts within $took ms"
+    [ "$(grep -c '^poll(' "$TRACE")" -lt 100 ]
+    assert_eq "$(complaints)" 1 "complaints"
+}
+
+@test "clients that come while no worker can be started are taken in, and served in order" {
+    local error
+    for error in EAGAIN ENOMEM; do
+        starve_of_workers 1..4 "$error"
+        start_server -vv
+        hold 1 2 3 4 5
+        held 1 2 3 4 5
+        assert_eq "$(starts)" "1 2 3 4 5 " "the order of the starts"
+        assert_eq "$(injected)" 4 "failed attempts"
+        assert_eq "$(complaints)" 1 "complaints"
+        kill_server
+    done
+}
+
+@test "a shortage is told once, and a new one again" {
+    starve_of_workers 1+2 EAGAIN # every other attempt
+    start_server -vv
+    hold 1 2 3
+    held 1 2 3
+    assert_eq "$(injected)" 3 "failed attempts"
+    assert_eq "$(complaints)" 3 "complaints"
+}
+
+@test "a server that can start no worker at all does not spin, and stops when it is told to" {
+    starve_of_workers 1+ EAGAIN
+    start_server -v
+    hold 1 2
+    wait_for_line "$SERVER_OUT" '^server connected to client' 2
+    wait_for_line "$SERVER_ERR" ': cannot start a worker: '
+    sleep 2 # it is measured, not waited for
+    # An attempt a second, and one for each client that came.
+    [ "$(injected)" -ge 2 ]
+    [ "$(injected)" -lt 30 ] || fail "$(injected) attempts"
+    [ "$(grep -c '^poll(' "$TRACE")" -lt 60 ]
+    stop_server
+}
+
+# ---- no descriptor ----
+
+@test "out of descriptors it stops accepting, does not spin, and serves everybody in the end" {
+    local crowd limit
+    # Here the limit falls while the server runs. Threads need some of it themselves: next test.
+    processes_only
+    command -v prlimit >/dev/null || skip "needs prlimit"
+    start_server -vv -- 1
+    random_file "$ROOT/file" 1000
+    hold 1
+    held 1
+    limit=$(($(find "/proc/$SERVER_PID/fd" -mindepth 1 | wc -l) + 5))
+    prlimit --pid "$SERVER_PID" --nofile="$limit:$limit"
+    "$SWARM" -c 30 -n 30 "$PORT" GET file >"$BATS_TEST_TMPDIR/swarm.out" 3>&- 4>&- &
+    crowd=$!
+    track "$crowd"
+    wait_for_line "$SERVER_OUT" ': accepting paused: Too many open files '
+    stays_idle
+    # It tried again now and then, not all the time.
+    [ "$(grep -c ': accepting paused: ' "$SERVER_OUT")" -lt 20 ]
+    release 1
+    wait "$crowd" || fail "$(cat "$BATS_TEST_TMPDIR/swarm.out")"
+    assert_eq "$(starts)" "$(seq 31 | tr '\n' ' ')" "the order of the starts"
+}
+
+@test "a server that was given few descriptors serves a crowd all the same" {
+    local verb
+    command -v prlimit >/dev/null || skip "needs prlimit"
+    SERVER_PREFIX=(prlimit --nofile=32:32)
+    start_server -- 2
+    random_file "$ROOT/file" 1000
+    for verb in GET PUT; do
+        run "$SWARM" -c 60 -n 120 "$PORT" "$verb" file
+        assert_contains "$output" "ok 120 failed 0"
+    done
+}
+
+@test "a queue that is full, with many more at the door, does not make it spin" {
+    start_server -v --queue 1 -- 1
+    hold 1 2 3 4 5
+    held 1
+    wait_for_line "$SERVER_OUT" '^server connected to client' 2
+    stays_idle
+}
+
+# ---- accept(2) fails ----
+
+# accepts_again TIMES ERROR...: with each, accept(2) fails TIMES, and then the client is served
+accepts_again() {
+    local error times=$1
+    mkdir -p "$ROOT"
+    random_file "$ROOT/file" 1000 || return
+    for error in "${@:2}"; do
+        inject accept4 "1..$times" "$error"
+        start_server || return
+        wire_get file "$BATS_TEST_TMPDIR/copy" || fail "after $error" || return
+        assert_file_eq "$BATS_TEST_TMPDIR/copy" "$ROOT/file" || return
+        assert_eq "$(injected)" "$times" "failed calls" || return
+        [ "$(grep -c '^poll(' "$TRACE")" -lt 30 ] || fail "spins after $error" || return
+        stop_server || return
+    done
+}
+
+@test "a client that left before it could be accepted is not the end of the server" {
+    accepts_again 2 ECONNABORTED EPROTO ENETDOWN EHOSTUNREACH EPERM EINTR
+}
+
+@test "a shortage while accepting is sat out" {
+    accepts_again 1 EMFILE ENFILE ENOBUFS ENOMEM
+}
