@@ -20,10 +20,10 @@ serves_f() {
         expect helloDONE eof
 }
 
-# serve ARG...: runs the server with these and nothing else but --ready-fd; sets PORT, SERVER_PID
+# serve ARG...: runs the server with these and nothing else that shows; sets PORT, SERVER_PID
 serve() {
-    exec {ready}< <(exec "$FERRYD" --ready-fd 3 "$@" 3>&1 4>&- >"$SERVER_OUT" 2>"$SERVER_ERR" \
-        </dev/null)
+    exec {ready}< <(exec "$FERRYD" --ready-fd 3 ${SANITIZED:+--sandbox=off} "$@" 3>&1 4>&- \
+        >"$SERVER_OUT" 2>"$SERVER_ERR" </dev/null)
     SERVER_PID=$!
     # shellcheck disable=SC2034  # read by stop_server
     SERVER_JOB=$!
@@ -396,10 +396,10 @@ deaf() {
 }
 
 @test "--ready-fd may be any descriptor, standard output too" {
-    "$FERRYD" -d root --ready-fd 1 0 >out 2>err </dev/null 3>&- 4>&- &
+    "$FERRYD" ${SANITIZED:+--sandbox=off} -d root --ready-fd 1 0 >out 2>err </dev/null 3>&- 4>&- &
     track "$!"
     wait_for_line out '^[0-9]+$'
-    "$FERRYD" -d root --ready-fd 9 0 9>nine 2>err </dev/null 3>&- 4>&- &
+    "$FERRYD" ${SANITIZED:+--sandbox=off} -d root --ready-fd 9 0 9>nine 2>err </dev/null 3>&- 4>&- &
     track "$!"
     wait_for_line nine '^[0-9]+$'
     PORT=$(cat out) serves_f

@@ -1,8 +1,8 @@
 /* swap.c - exchanges two names over and over, to race against whoever looks them up.
  *
  * Used by: confinement.bats, fallback.bats, corpus.bats, as build/test/swap.
- * Usage:   swap A B [COUNT]     COUNT times, or without it until standard input ends
- * Prints:  SWAPS swaps
+ * Usage:   swap A B [COUNT]     until standard input ends or has something to read
+ * Prints:  "COUNT reached" when it is; in the end, SWAPS swaps
  * Exit:    0 done, 1 a rename failed (stderr says why), 2 wrong usage.
  *
  * RENAME_EXCHANGE (rename(2)) is atomic: both names are there at every instant. */
@@ -29,11 +29,15 @@ int main(int argc, char **argv)
         fputs("usage: swap A B [COUNT]\n", stderr);
         return WRONG_USAGE;
     }
-    intmax_t most = argc == 4 ? strtoimax(argv[3], NULL, 10) : INTMAX_MAX;
-    for (; swaps < most && (argc == 4 || !told_to_stop()); swaps++) {
+    intmax_t wanted = argc == 4 ? strtoimax(argv[3], NULL, 10) : -1;
+    while (!told_to_stop()) {
         if (renameat2(AT_FDCWD, argv[1], AT_FDCWD, argv[2], RENAME_EXCHANGE) != 0) {
             fprintf(stderr, "swap: %s and %s: %s\n", argv[1], argv[2], strerror(errno));
             return RENAME_FAILED;
+        }
+        if (++swaps == wanted) {
+            printf("%jd reached\n", swaps);
+            (void)fflush(stdout);
         }
     }
     printf("%jd swaps\n", swaps);
