@@ -98,14 +98,20 @@ bench: all probes
 # about processes ("# Runs on: ferryd") or about the client alone ("# Runs on: once").
 
 SERVERS ?= ferryd ferryd-threads
+# What is about the client alone runs beside one of them.
+ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
-TESTS    = $(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats)))
+# Those that take longest start first, so that the end is not a wait for one of them.
+SLOW     = negative_controls corpus hostile_clients sizes sandbox limits fallback
+ALL_TESTS = $(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats)))
+TESTS    = $(SLOW) $(filter-out $(SLOW),$(ALL_TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
 PROCESS_TESTS := $(call tagged,ferryd)
 CLIENT_TESTS  := $(call tagged,once)
 tests_for = $(filter-out $(if $(filter ferryd-threads,$(1)),$(PROCESS_TESTS)) \
-              $(if $(filter $(firstword $(SERVERS)),$(1)),,$(CLIENT_TESTS)),$(TESTS))
-TAPS = $(foreach server,$(SERVERS),$(patsubst %,$(RESULTS)/$(server)/%.tap,$(call tests_for,$(server))))
+              $(if $(filter $(ONCE_BESIDE),$(1)),,$(CLIENT_TESTS)),$(TESTS))
+TAPS = $(foreach test,$(TESTS),$(foreach server,$(SERVERS),$(patsubst %,$(RESULTS)/$(server)/%.tap,\
+         $(filter $(test),$(call tests_for,$(server))))))
 # A file that hangs is a failure, not a wait.
 TEST_SECONDS ?= 600
 
@@ -142,10 +148,11 @@ asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="$(ASAN_FLAGS)" \
 	    LDFLAGS="-fsanitize=address,undefined" SANITIZED=address test-run
 
-# Threads are what the thread sanitizer can see into.
+# Threads are what the thread sanitizer can see into, and the client has none.
 tsan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_FLAGS)" \
-	    LDFLAGS="-fsanitize=thread" SANITIZED=thread SERVERS=ferryd-threads test-run
+	    LDFLAGS="-fsanitize=thread" SANITIZED=thread SERVERS=ferryd-threads \
+	    ONCE_BESIDE= test-run
 
 # A worker process leaves by _exit(2) and reports nothing; the thread twin runs the same objects.
 coverage:
@@ -159,7 +166,9 @@ SHELL_FILES = $(sort $(wildcard scripts/* test/*.bash test/*.bats)) test/summary
 
 lint:
 	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
-	clang-tidy --quiet --warnings-as-errors='*' $(C_FILES) -- $(FERRY_CFLAGS)
+	@# One file each, as many at once as there are processors; xargs(1) fails when one of them does.
+	printf '%s\n' $(C_FILES) | xargs -P "$$(nproc)" -I @ \
+	    clang-tidy --quiet --warnings-as-errors='*' @ -- $(FERRY_CFLAGS)
 	cppcheck --quiet --std=c11 --enable=warning,style,performance,portability --inline-suppr \
 	    --suppressions-list=.cppcheck --error-exitcode=1 -D_GNU_SOURCE -Iinclude $(C_FILES)
 	shellcheck -x $(SHELL_FILES)
