@@ -10,8 +10,9 @@
 struct ledger {
     const char *path; /* NULL: none is kept; borrowed */
     int dir_fd;       /* of its directory, to open it again from inside the sandbox; owned */
-    int fd;           /* owned; -1 while it cannot be opened */
+    int fd;           /* owned */
     bool failing;     /* told once, until a line is written again */
+    bool torn;        /* the last line is not whole */
 };
 
 struct ledger_entry {
@@ -28,7 +29,8 @@ struct ledger_entry {
 int ledger_open(struct ledger *ledger, const char *path);
 void ledger_close(struct ledger *ledger);
 
-/* Opens it again, under the same name: what logrotate asks for. */
+/* Opens it again, under the same name: what logrotate asks for. Where that fails, the complaint
+ * goes to standard error and the lines to the file there was. */
 void ledger_reopen(struct ledger *ledger);
 
 /* Appends one line by one write(2). A ledger that cannot be written is complained about once, on

@@ -18,6 +18,7 @@ struct manager {
     struct ledger ledger;
     int wake_fd;           /* readable when a worker has ended */
     int stop_fd;           /* signalfd: readable when SIGTERM or SIGINT came */
+    int64_t sweep_due_ms;  /* io_now_ms(): when a full queue is next looked through */
     bool ending;           /* workers that end now were told to */
     bool stopping;         /* leave the loop */
     bool accept_paused;    /* out of descriptors: try again after the next sleep */

@@ -297,7 +297,7 @@ steps() {
 @test "the default --request-timeout and --min-rate end who is silent or slow, and nobody else" {
     local late=$((GRACE_MS + DRAIN_MS + SLACK_MS))
     truncate -s 10M "$ROOT/large"
-    start_server -t 60 -- 20
+    start_server -t 60 --ledger "$BATS_TEST_TMPDIR/ledger" -- 20
     client silent expect READY wait-gone
 
     # A byte a second, up and down.
@@ -327,6 +327,9 @@ steps() {
     took down 10000 "$late"
     took up-300 10000 "$late"
     assert_eq "$(cd "$ROOT" && echo *)" "f fast fast-down large" "what is under the root"
+    stop_server
+    assert_eq "$(sed -E 's/.*"outcome":"(.*)"}$/\1/' "$BATS_TEST_TMPDIR/ledger" | sort | uniq -c | xargs)" \
+        "2 done 1 timeout 3 too-slow" "outcomes in the ledger"
 }
 
 @test "--min-rate may be another rate, and 0 is none" {

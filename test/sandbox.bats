@@ -234,9 +234,10 @@ refuses() {
     processes_only
     every_layer
     inject -f landlock_restrict_self:EPERM:1 # of each process the first
-    start_server -vv
+    start_server -vv --ledger "$BATS_TEST_TMPDIR/ledger"
     "$WIRE" "$PORT" send 'GET file\n' eof || true # it may be told by a reset
     wait_for_line "$SERVER_OUT" ' client 1 ended, .*, sandbox after '
+    grep -q '"outcome":"sandbox"}$' "$BATS_TEST_TMPDIR/ledger"
     worker=$(sed -nE 's/.* client 1 started, pid ([0-9]+),.*/\1/p' "$SERVER_OUT")
     grep -q "^$worker .*landlock_restrict_self.*(INJECTED)" "$TRACE"
     refute grep -E "^$worker .*(recvfrom|read|sendto)\(" "$TRACE"

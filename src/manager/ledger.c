@@ -61,10 +61,15 @@ void ledger_reopen(struct ledger *ledger)
 {
     if (ledger->path == NULL)
         return;
+    int fd = open_file(ledger);
+    if (fd < 0) {
+        log_error(worker_program, "cannot open the ledger %s again: %s; keeping the one there was",
+                  ledger->path, strerror(errno));
+        return;
+    }
     io_close(ledger->fd);
-    ledger->fd = open_file(ledger);
-    if (ledger->fd < 0)
-        complain_once(ledger);
+    ledger->fd = fd;
+    ledger->torn = false;
 }
 
 /* ---- a line ---- */
@@ -177,20 +182,22 @@ static void add_outcome(struct line *line, const struct ledger_entry *entry)
     add(line, "\"outcome\":\"%s\"}\n", report_outcome_name(entry->outcome));
 }
 
-static void compose(struct line *line, const struct ledger_entry *entry)
+/* Where a full disk cut the last line short, this one starts on a line of its own. */
+static void compose(struct line *line, const struct ledger_entry *entry, bool torn)
 {
     const struct pending *client = entry->client;
     const int64_t started = entry->member == NULL ? 0 : entry->member->started_ns;
     const int64_t ended = entry->reaped_ns;
+    const int64_t first = within(entry->report.first_ns, started, ended);
     char peer[PEER_TEXT_MAX];
 
     line->len = 0;
-    add(line, "{\"client\":%" PRIu64 ",\"peer\":\"%s\",", client->serial,
+    add(line, "%s{\"client\":%" PRIu64 ",\"peer\":\"%s\",", torn ? "\n" : "", client->serial,
         peer_format(&client->peer, peer));
     add_time(line, client, "accepted", client->accepted_ns);
     add_time(line, client, "started", started);
-    add_time(line, client, "first_byte", within(entry->report.first_ns, started, ended));
-    add_time(line, client, "last_byte", within(entry->report.last_ns, started, ended));
+    add_time(line, client, "first_byte", first);
+    add_time(line, client, "last_byte", within(entry->report.last_ns, first, ended));
     add_time(line, client, "reaped", ended);
     add(line, "\"wait_ns\":%" PRId64 ",", (started == 0 ? ended : started) - client->accepted_ns);
     add_worker(line, entry);
@@ -204,11 +211,15 @@ void ledger_write(struct ledger *ledger, const struct ledger_entry *entry)
 
     if (ledger->path == NULL)
         return;
-    compose(&line, entry);
-    if (ledger->fd < 0)
-        return; /* said when it could not be opened */
-    if (write(ledger->fd, line.text, line.len) == (ssize_t)line.len)
-        ledger->failing = false;
-    else
-        complain_once(ledger);
+    compose(&line, entry, ledger->torn);
+    ssize_t written = write(ledger->fd, line.text, line.len);
+    if (written == (ssize_t)line.len) {
+        ledger->failing = ledger->torn = false;
+        return;
+    }
+    if (written > 0) {
+        ledger->torn = true;
+        errno = ENOSPC; /* what keeps a write(2) short says so at the next one */
+    }
+    complain_once(ledger);
 }

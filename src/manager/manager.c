@@ -226,6 +226,20 @@ static void sleep_once(struct manager *m, int timeout_ms)
             accept_from(m, slots[i].fd);
 }
 
+/* Where nobody more can come in, those who have left make room: once a tick, since it takes a
+ * system call for each who waits. */
+static void sweep_full_queue(struct manager *m)
+{
+    if (!pending_full(&m->queue) || io_now_ms() < m->sweep_due_ms)
+        return;
+    m->sweep_due_ms = io_now_ms() + TICK_MS;
+    board_begin_change(&m->board);
+    size_t left = pending_sweep(&m->queue, dismiss_abandoned, m);
+    board_end_change(&m->board, &m->running, &m->queue);
+    if (left > 0)
+        decision(m, "queue full, but %zu had left", left);
+}
+
 /* Sleeps until something happens, `timeout_ms` at most. With --tick-only, for that long whatever
  * happens, a stop signal excepted: clients are accepted meanwhile, but nobody looks at them. */
 static void wait_for_event(struct manager *m, int timeout_ms)
@@ -233,13 +247,7 @@ static void wait_for_event(struct manager *m, int timeout_ms)
     int64_t until_ms = io_now_ms() + timeout_ms;
     int64_t left_ms = timeout_ms;
 
-    if (pending_full(&m->queue)) {
-        board_begin_change(&m->board);
-        size_t left = pending_sweep(&m->queue, dismiss_abandoned, m);
-        board_end_change(&m->board, &m->running, &m->queue);
-        if (left > 0)
-            decision(m, "queue full, but %zu had left", left);
-    }
+    sweep_full_queue(m);
     do {
         sleep_once(m, (int)left_ms);
         left_ms = until_ms - io_now_ms();

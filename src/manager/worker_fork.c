@@ -109,7 +109,8 @@ static void close_inherited(int client_fd)
  * 1. ask to be ended with the parent, then see whether it had ended before we asked;
  * 2. give up what only the parent needs, while the descriptors for that are there;
  * 3. let go of the parent's memory and descriptors, so that no other client depends on us;
- * 4. Ctrl-C reaches the whole foreground group, but the parent decides what it means;
+ * 4. Ctrl-C reaches the whole foreground group, and `pkill -HUP ferryd` every process of that
+ *    name, but the parent decides what they mean;
  * 5. only then open up to signals: SIGTERM now ends us, as it should. */
 __attribute__((noreturn)) static void run_child(int client_fd, size_t slot)
 {
@@ -121,6 +122,7 @@ __attribute__((noreturn)) static void run_child(int client_fd, size_t slot)
         _exit(WORKER_UNCONFINED);
     close_inherited(client_fd);
     signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
     sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
     _exit((int)session_run(session_config, client_fd, board_report(board, slot)));
 }

@@ -11,8 +11,11 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 
-enum { ATTEMPTS = 1000 /* a change takes the manager well under a microsecond */ };
+/* A change takes the manager well under a microsecond; looking through a full queue for those who
+ * have left takes it some milliseconds. */
+enum { ATTEMPTS = 2000, PAUSE_NS = 500000 };
 
 /* Does an array of `count` items, `size` bytes each, lie within the board? */
 static bool fits(uint64_t at, uint64_t count, uint64_t size, uint64_t bytes)
@@ -108,8 +111,10 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
     };
     for (int i = 0; i < ATTEMPTS && s->running != NULL && s->waiting != NULL; i++) {
         uint64_t before = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
-        if (before % 2 != 0)
+        if (before % 2 != 0) {
+            (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
             continue;
+        }
         s->header = *shared;
         copy_running(s, view);
         copy_waiting(s, view, most_waiting);
@@ -121,6 +126,7 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
         qsort(s->running, s->header.running_count, sizeof *s->running, by_age);
         return 0;
     }
+    errno = s->running == NULL || s->waiting == NULL ? ENOMEM : EBUSY;
     snapshot_free(s);
     return -1;
 }

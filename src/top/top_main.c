@@ -103,38 +103,80 @@ static int show_once(const struct board_view *view)
     return 0;
 }
 
-/* SIGWINCH and what ends us, as a descriptor; or -1. */
+/* SIGWINCH, Ctrl-Z and what ends us, as a descriptor; or -1. */
 static int open_signals(void)
 {
+    static const int wanted[] = {SIGWINCH, SIGTSTP, SIGINT, SIGTERM, SIGHUP};
     sigset_t signals;
 
     sigemptyset(&signals);
-    sigaddset(&signals, SIGWINCH);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++)
+        sigaddset(&signals, wanted[i]);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
         return -1;
     return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
+/* What was before the first frame, and is again after the last. */
+struct terminal {
+    struct termios before;
+    bool keyboard; /* standard input is a terminal, too */
+};
+
+/* The other screen, without a cursor; keys come one by one and unseen. */
+static void enter(const struct terminal *terminal)
+{
+    static const char sequence[] = "\033[?1049h\033[?25l";
+
+    if (terminal->keyboard) {
+        struct termios raw = terminal->before;
+        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+    }
+    (void)io_write_all(STDOUT_FILENO, sequence, sizeof sequence - 1);
+}
+
+static void leave(const struct terminal *terminal)
+{
+    static const char sequence[] = "\033[?25h\033[?1049l";
+
+    (void)io_write_all(STDOUT_FILENO, sequence, sizeof sequence - 1);
+    if (terminal->keyboard)
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &terminal->before);
+}
+
+/* Returns false for a signal that ends us. */
+static bool obey_signal(int signal_fd, const struct terminal *terminal)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signal_fd, &info, sizeof info) != (ssize_t)sizeof info)
+        return false;
+    if (info.ssi_signo == SIGTSTP) {
+        leave(terminal);
+        (void)raise(SIGSTOP);
+        enter(terminal);
+        return true;
+    }
+    return info.ssi_signo == SIGWINCH;
+}
+
 /* Waits for the next frame's time. Returns false when it is time to quit. */
-static bool wait_for_frame(int signal_fd)
+static bool wait_for_frame(int signal_fd, const struct terminal *terminal)
 {
     struct pollfd slots[] = {{.fd = signal_fd, .events = POLLIN},
-                             {.fd = STDIN_FILENO, .events = POLLIN}};
-    struct signalfd_siginfo info;
+                             {.fd = terminal->keyboard ? STDIN_FILENO : -1, .events = POLLIN}};
     char key = 'q';
 
     if (poll(slots, 2, FRAME_MS) <= 0)
         return true;
     if (slots[0].revents != 0)
-        return read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info &&
-               info.ssi_signo == SIGWINCH;
+        return obey_signal(signal_fd, terminal);
     return read(STDIN_FILENO, &key, 1) == 1 && key != 'q' && key != 'Q';
 }
 
-static void redraw_until_quit(const struct board_view *view, int signal_fd)
+static void redraw_until_quit(const struct board_view *view, int signal_fd,
+                              const struct terminal *terminal)
 {
     struct snapshot snapshot, previous = {.running = NULL};
     int rows, columns;
@@ -146,30 +188,21 @@ static void redraw_until_quit(const struct board_view *view, int signal_fd)
         screen_draw(&snapshot, previous.running == NULL ? NULL : &previous, rows, columns, true);
         snapshot_free(&previous);
         previous = snapshot;
-    } while (wait_for_frame(signal_fd));
+    } while (wait_for_frame(signal_fd, terminal));
     snapshot_free(&previous);
 }
 
-/* Keys come one by one and unseen while it runs; the terminal is as it was when it ends. */
 static int show_live(const struct board_view *view)
 {
-    static const char enter[] = "\033[?1049h\033[?25l", leave[] = "\033[?25h\033[?1049l";
-    struct termios before, raw;
-    bool keyboard = tcgetattr(STDIN_FILENO, &before) == 0;
+    struct terminal terminal;
     int signal_fd = open_signals();
 
     if (signal_fd < 0)
         return -1;
-    if (keyboard) {
-        raw = before;
-        raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-        (void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-    }
-    (void)io_write_all(STDOUT_FILENO, enter, sizeof enter - 1);
-    redraw_until_quit(view, signal_fd);
-    (void)io_write_all(STDOUT_FILENO, leave, sizeof leave - 1);
-    if (keyboard)
-        (void)tcsetattr(STDIN_FILENO, TCSANOW, &before);
+    terminal.keyboard = tcgetattr(STDIN_FILENO, &terminal.before) == 0;
+    enter(&terminal);
+    redraw_until_quit(view, signal_fd, &terminal);
+    leave(&terminal);
     io_close(signal_fd);
     return 0;
 }
