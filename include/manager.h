@@ -25,11 +25,14 @@ struct manager {
     bool short_of_workers; /* the last fork failed: told once, until one succeeds */
 };
 
-/* Makes the queue, the set and the descriptors, and blocks SIGTERM and SIGINT. Call it after
+/* Makes the descriptors, and blocks SIGTERM and SIGINT, with a ledger SIGHUP too. Call it after
  * worker_init(), whose descriptor `wake_fd` is. Borrows `options` and `acceptor`.
  * Returns 0, or -1 with errno. manager_free() frees it. */
 int manager_init(struct manager *manager, const struct options *options, struct acceptor *acceptor,
                  int wake_fd);
+
+/* Makes the queue and the set, on the board. Call it next. Returns 0, or -1 with errno. */
+int manager_open_board(struct manager *manager);
 void manager_free(struct manager *manager);
 
 /* Prints `text` among the manager's decisions. */

@@ -44,6 +44,7 @@ FIELDS+=' error signal outcome'
     start
     wire_put "$BATS_TEST_FILENAME" f
     ends 1 '" ".join(c)' "$FIELDS"
+    # shellcheck disable=SC2016 # the backquotes are the page's
     documented=$(sed -nE '/^## Fields/,/^## Outcomes/s/^\| (`.*`) \|.*\|.*\|$/\1/p' \
         "$PROJECT/docs/ledger.md" | tr -d '`,' | xargs)
     # The page groups what belongs together; its order within a line is not promised there.
@@ -171,6 +172,7 @@ stuck() {
     processes_only
     local worker
     mkfifo "$BATS_TEST_TMPDIR/stuck.in"
+    # shellcheck disable=SC2034 # read by clean_up
     EXPECT_CRASH=yes
     start
     truncate -s 1G "$ROOT/large"
@@ -210,7 +212,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
 
 @test "each line is one write, in append mode" {
     command -v strace >/dev/null || skip "strace is not here"
-    SERVER_PREFIX=(strace -f -qq -y -o "$BATS_TEST_TMPDIR/trace" -e trace=openat,write)
+    SERVER_PREFIX=(strace -f -qq -y -o "$BATS_TEST_TMPDIR/trace" -e "trace=openat,write")
     start --sandbox=off
     printf x >"$ROOT/f"
     for _ in 1 2 3; do
@@ -281,7 +283,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
 }
 
 @test "a line that a full disk cut short does not spoil the next one" {
-    # shellcheck disable=SC2016 # for the inner shell
+    # shellcheck disable=SC2016,SC2034 # for the inner shell; read by start_server
     SERVER_PREFIX=(bash -c 'ulimit -f 1; exec "$@"' limited)
     printf '%01000d\n' 0 >"$LEDGER" # 23 bytes of the one KiB are left
     start
@@ -315,7 +317,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
     wait_until "$WAIT_SECONDS" test -s "$LEDGER"
     ends 1 'c["client"]' 3
     assert_eq "$(wc -l <"$LEDGER.1")" 2 "lines in the old one"
-    assert_eq "$(cat "$SERVER_ERR" | grep -v root)" "" "complaints"
+    assert_eq "$(grep -v root "$SERVER_ERR")" "" "complaints"
 }
 
 @test "SIGHUP to every process of the server disturbs none of its clients" {

@@ -401,8 +401,13 @@ int manager_init(struct manager *m, const struct options *options, struct accept
     if (sigprocmask(SIG_BLOCK, &stop_signals, NULL) < 0)
         return -1;
     m->stop_fd = signalfd(-1, &stop_signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (m->stop_fd < 0)
-        return -1;
+    return m->stop_fd < 0 ? -1 : 0;
+}
+
+int manager_open_board(struct manager *m)
+{
+    const struct options *options = m->options;
+
     return board_init(&m->board, options->board, &m->running, &m->queue, options->max_running,
                       options->max_pending);
 }

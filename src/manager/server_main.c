@@ -89,6 +89,12 @@ static int open_all(struct server *server)
         log_error(worker_program, "cannot start: %s", strerror(errno));
         return -1;
     }
+    if (manager_open_board(&server->manager) < 0) {
+        log_error(worker_program, "cannot make the board%s%s: %s",
+                  options->board == NULL ? "" : " ", options->board == NULL ? "" : options->board,
+                  strerror(errno));
+        return -1;
+    }
     if (ledger_open(&server->manager.ledger, options->ledger) < 0) {
         log_error(worker_program, "cannot write the ledger %s: %s", options->ledger,
                   strerror(errno));

@@ -1,0 +1,328 @@
+#!/usr/bin/env bats
+# ferrytop and --board: who runs and who waits, live, from memory that the server shares read-only.
+
+load lib
+
+BOARD=$BATS_TEST_TMPDIR/board
+TOP=$BIN/ferrytop
+SCREEN=$BATS_TEST_TMPDIR/screen # what the terminal got
+
+# start [OPTION...] [-- MAX]
+start() {
+    start_server --board "$BOARD" "$@"
+}
+
+# Prints one frame; $frame is what it said.
+look() {
+    frame=$("$TOP" --once "$BOARD") || fail "ferrytop ended with $?"
+}
+
+# shows REGEX: a line of the frame matches
+shows() {
+    grep -qE -- "$1" <<<"$frame" || fail "no line matches $1" "$frame"
+}
+
+# looks_like REGEX: to wait for
+looks_like() {
+    "$TOP" --once "$BOARD" | grep -qE -- "$1"
+}
+
+# stuck NAME BYTES: a client that has had BYTES of NAME and takes no more
+stuck() {
+    mkfifo "$BATS_TEST_TMPDIR/stuck.in"
+    "$WIRE" "$PORT" timeout 600000 expect READY send "GET $(_wire_text "$1")\n" expect OK \
+        send READY learn-size send OK skip "$2" say stuck wait close \
+        <>"$BATS_TEST_TMPDIR/stuck.in" >"$BATS_TEST_TMPDIR/stuck" 2>&1 3>&- 4>&- &
+    track "$!"
+    wait_for_line "$BATS_TEST_TMPDIR/stuck" '^stuck$'
+}
+
+# cannot_show FILE WHY
+cannot_show() {
+    run timeout 10 "$TOP" --once "$1"
+    assert_eq "$status" 1 "exit status"
+    assert_eq "$output" "ferrytop: cannot show $1: $2" "what it said"
+}
+
+# ---- one frame ----
+
+@test "a server without clients: its port, its process, nobody" {
+    start -- 7
+    look
+    shows "^port $PORT, server $SERVER_PID, up 0:0[0-9]   running 0 of 7, waiting 0 of 1024$"
+    shows '^clients 0: 0 done, 0 refused, 0 otherwise ended   0 B moved$'
+    assert_eq "$(wc -l <<<"$frame")" 4 "lines"
+}
+
+@test "who runs: slot, worker, peer, verb, name, bytes, rate, percent, age" {
+    local peer='127\.0\.0\.1:[0-9]+' worker='[0-9]+'
+    start -vv -- 3
+    truncate -s 100M "$ROOT/a file"
+    stuck 'a file' 30000000
+    is_threads || worker=$(workers)
+    look
+    shows "^ +0 +$worker $peer +GET +[0-9.]+ MiB +[0-9.]+ [KMG]?i?B/s +(29|[345][0-9])% +0:0[0-9]  a file$"
+    # The server has sent what was taken and what is on its way.
+    shows 'running 1 of 3, waiting 0 of 1024$'
+    shows '^slot +(pid|thread) peer +verb +bytes +rate +done +age  name$'
+}
+
+@test "who waits: place, client, peer, since when; first in line first" {
+    start -- 1
+    hold a b c
+    held a
+    wait_until "$WAIT_SECONDS" looks_like 'running 1 of 1, waiting 2 of 1024$'
+    look
+    shows '^ +1\. client 2 +127\.0\.0\.1:[0-9]+ +waits 0:[0-9]{2}$'
+    shows '^ +2\. client 3 +127\.0\.0\.1:[0-9]+ +waits 0:[0-9]{2}$'
+    release b
+    release a
+    held c
+    wait_until "$WAIT_SECONDS" looks_like 'running 1 of 1, waiting 0 of 1024$'
+}
+
+@test "totals: how many came, and what became of them" {
+    start
+    printf hello >"$ROOT/f"
+    wire_get f "$BATS_TEST_TMPDIR/got"
+    "$WIRE" "$PORT" expect READY send 'GET missing\n' rest >/dev/null
+    hold a
+    release a
+    wait_until "$WAIT_SECONDS" looks_like \
+        '^clients 3: 1 done, 1 refused, 1 otherwise ended   5 B moved$'
+}
+
+@test "names on the screen are escaped" {
+    local name=$'\x1b[31m\xc2\x9b2J\xff red'
+    start
+    truncate -s 10M "$ROOT/$name"
+    stuck "$name" 1000
+    look
+    shows '  \\x1b\[31m\\xc2\\x9b2J\\xff red$'
+    refute grep -q $'[\x01-\x09\x0b-\x1f\x7f]' <<<"$frame"
+}
+
+@test "a server that has ended is said to have" {
+    start
+    stop_server
+    look
+    shows "server $SERVER_PID \(it has ended\)"
+}
+
+@test "every look is consistent, however fast clients come and go" {
+    local crowd i
+    start -- 3
+    printf hello >"$ROOT/f"
+    "$SWARM" -c 30 -n 1000000 "$PORT" GET f >/dev/null 2>&1 3>&- 4>&- &
+    crowd=$!
+    track "$crowd"
+    for i in {1..50}; do
+        look
+        # As many lines of those who run as the heading says, never more than the cap, none twice.
+        awk -v sample="$i" '
+            /^port/ { match($0, /running [0-9]+/); said = substr($0, RSTART + 8, RLENGTH - 8) }
+            $3 ~ /^127\.0\.0\.1:/ && $1 !~ /\.$/ { lines++; if (seen[$1]++) twice = 1 }
+            END { if (said > 3 || lines + 0 != said || twice) { print "sample " sample; exit 1 } }
+        ' <<<"$frame" || fail "$frame"
+    done
+    is_alive "$crowd"
+}
+
+@test "a full queue is counted, and its end is told in one line on a small screen" {
+    start --queue 40 -- 1
+    local i
+    for ((i = 0; i < 31; i++)); do
+        hold "$i"
+    done
+    wait_until "$WAIT_SECONDS" looks_like 'running 1 of 1, waiting 30 of 40$'
+    on_terminal 12 90 "$TOP $BOARD"
+    wait_until "$WAIT_SECONDS" grep -q 'and 2[0-9] more' "$SCREEN"
+    press q
+    terminal_ends
+}
+
+# ---- on a terminal ----
+
+# on_terminal ROWS COLUMNS COMMAND: the shell runs COMMAND, in the background, on a terminal of that
+# size; what that is shown comes to SCREEN, and its name to TTY.
+on_terminal() {
+    script -qec true /dev/null </dev/null >/dev/null 2>&1 ||
+        skip "script(1), of util-linux, is what makes a terminal here"
+    rm -f "$BATS_TEST_TMPDIR/keys" "$SCREEN"
+    mkfifo "$BATS_TEST_TMPDIR/keys"
+    SHELL=/bin/bash TERM=xterm script -qefc \
+        "stty rows $1 cols $2 && tty >'$BATS_TEST_TMPDIR/tty' && stty -g >'$BATS_TEST_TMPDIR/before'
+        $3; echo status \$? >'$BATS_TEST_TMPDIR/status'; stty -g >'$BATS_TEST_TMPDIR/after'" \
+        /dev/null <>"$BATS_TEST_TMPDIR/keys" >"$SCREEN" 2>&1 3>&- 4>&- &
+    TERMINAL=$!
+    track "$TERMINAL"
+    wait_until "$WAIT_SECONDS" test -s "$BATS_TEST_TMPDIR/before"
+    TTY=$(cat "$BATS_TEST_TMPDIR/tty")
+}
+
+press() {
+    printf '%s' "$1" >"$BATS_TEST_TMPDIR/keys"
+}
+
+# It ends, well, and leaves the terminal as it was: line by line, echoing, with a cursor.
+terminal_ends() {
+    wait_until "$WAIT_SECONDS" is_gone "$TERMINAL"
+    assert_eq "$(cat "$BATS_TEST_TMPDIR/status")" "status 0"
+    assert_eq "$(cat "$BATS_TEST_TMPDIR/after")" "$(cat "$BATS_TEST_TMPDIR/before")" "stty"
+    tail -c 30 "$SCREEN" | grep -q $'\x1b\\[?25h\x1b\\[?1049l' || fail "the screen was not left"
+}
+
+frames() {
+    grep -ao $'\x1b\\[H' "$SCREEN" | wc -l
+}
+
+more_frames_than() {
+    [ "$(frames)" -gt "$1" ]
+}
+
+# top_pid: of the ferrytop on the terminal
+top_pid() {
+    _family "$TERMINAL" | awk '$2 == "ferrytop" { print $1; exit }'
+}
+
+@test "on a terminal it draws again and again in place, until q" {
+    start
+    on_terminal 24 80 "$TOP $BOARD"
+    wait_until "$WAIT_SECONDS" more_frames_than 2
+    hold a
+    wait_until "$WAIT_SECONDS" grep -aq 'running 1 of 5' "$SCREEN"
+    press x # means nothing
+    wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
+    press q
+    terminal_ends
+}
+
+@test "a window that changes its size is filled anew, at once" {
+    start
+    on_terminal 24 80 "$TOP $BOARD"
+    wait_until "$WAIT_SECONDS" more_frames_than 0
+    stty -F "$TTY" rows 10 cols 20
+    wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
+    wait_until "$WAIT_SECONDS" more_frames_than "$(($(frames) + 1))"
+    # Of the last whole frame no line is wider.
+    sed 's/\x1b\[H/\n@/g' "$SCREEN" | tr -d '\r' | sed 's/\x1b\[[KJ]//g' |
+        awk '/^@/ { frame++ } { line[frame] = line[frame] "\n" $0 }
+             END { print line[frame - 1] }' | sed 's/^@//' >"$BATS_TEST_TMPDIR/last"
+    grep -q "^port $PORT" "$BATS_TEST_TMPDIR/last"
+    assert_eq "$(awk 'length > 20' "$BATS_TEST_TMPDIR/last")" "" "lines that are too wide"
+    press q
+    terminal_ends
+}
+
+@test "Ctrl-C, SIGTERM and a hang-up end it in order" {
+    start
+    for how in INT TERM HUP; do
+        on_terminal 24 80 "$TOP $BOARD"
+        wait_until "$WAIT_SECONDS" more_frames_than 0
+        if [ "$how" = INT ]; then press $'\x03'; else kill -"$how" "$(top_pid)"; fi
+        terminal_ends
+        rm "$BATS_TEST_TMPDIR/before"
+    done
+}
+
+@test "Ctrl-Z gives the terminal back while it sleeps" {
+    local top
+    start
+    on_terminal 24 80 "$TOP $BOARD"
+    wait_until "$WAIT_SECONDS" more_frames_than 0
+    top=$(top_pid)
+    kill -TSTP "$top"
+    wait_until "$WAIT_SECONDS" grep -q '^State:.*T' "/proc/$top/status"
+    tail -c 30 "$SCREEN" | grep -q $'\x1b\\[?25h\x1b\\[?1049l' || fail "the screen was not left"
+    assert_eq "$(stty -F "$TTY" -g)" "$(cat "$BATS_TEST_TMPDIR/before")" "stty while it sleeps"
+    kill -CONT "$top"
+    wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
+    press q
+    terminal_ends
+}
+
+@test "without a terminal it prints one frame and no control bytes" {
+    start
+    run "$TOP" "$BOARD"
+    assert_eq "$status" 0 "exit status"
+    assert_contains "$output" "port $PORT, server $SERVER_PID"
+    [[ $output != *$'\x1b'* ]]
+}
+
+# ---- what cannot be shown ----
+
+@test "a file that is no board is refused, and why" {
+    local no_board='it is not a board of this version of ferryd'
+    cannot_show "$BATS_TEST_TMPDIR/missing" 'No such file or directory'
+    cannot_show "$BATS_TEST_TMPDIR" "$no_board"
+    mkfifo "$BATS_TEST_TMPDIR/fifo"
+    cannot_show "$BATS_TEST_TMPDIR/fifo" "$no_board"
+    : >"$BATS_TEST_TMPDIR/empty"
+    cannot_show "$BATS_TEST_TMPDIR/empty" "$no_board"
+    random_file "$BATS_TEST_TMPDIR/random" 100000
+    cannot_show "$BATS_TEST_TMPDIR/random" "$no_board"
+}
+
+@test "a board that was cut short, or says so, is refused" {
+    local no_board='it is not a board of this version of ferryd'
+    start
+    stop_server
+    head -c 5000 "$BOARD" >"$BATS_TEST_TMPDIR/short"
+    cannot_show "$BATS_TEST_TMPDIR/short" "$no_board"
+    # Counts and offsets of any size, in every field of the header: refused, or shown; no crash.
+    for ((at = 16; at < 160; at += 8)); do
+        cp "$BOARD" "$BATS_TEST_TMPDIR/bad"
+        printf '\xff\xff\xff\xff\xff\xff\xff\x7f' |
+            dd of="$BATS_TEST_TMPDIR/bad" bs=1 seek="$at" conv=notrunc status=none
+        run timeout 10 "$TOP" --once "$BATS_TEST_TMPDIR/bad"
+        [ "$status" -le 1 ] || fail "with the field at $at it ended with $status: $output"
+    done
+}
+
+@test "wrong usage is told in a line, with 2" {
+    for words in '' 'a b' '--sometimes a' '-x'; do
+        # shellcheck disable=SC2086 # words
+        run "$TOP" $words
+        assert_eq "$status" 2 "exit status of $words"
+        assert_eq "${#lines[@]}" 1 "lines for $words"
+        assert_contains "$output" 'ferrytop: '
+    done
+    run "$TOP" --help
+    assert_eq "$status" 0 "exit status"
+    assert_contains "$output" '--once'
+}
+
+# ---- the board's file ----
+
+@test "the server replaces an old board, and nothing else" {
+    echo old >"$BOARD"
+    start
+    look
+    shows "^port $PORT"
+    stop_server
+    for other in dir link fifo; do
+        case $other in
+            dir) mkdir "$BATS_TEST_TMPDIR/dir" ;;
+            link) ln -s /dev/null "$BATS_TEST_TMPDIR/link" ;;
+            fifo) mkfifo "$BATS_TEST_TMPDIR/fifo" ;;
+        esac
+        run timeout 10 "$FERRYD" -d "$ROOT" --board "$BATS_TEST_TMPDIR/$other" 0
+        assert_eq "$status" 1 "exit status for a $other"
+        assert_contains "$output" "$BATS_TEST_TMPDIR/$other"
+        [ -e "$BATS_TEST_TMPDIR/$other" ]
+    done
+    run timeout 10 "$FERRYD" -d "$ROOT" --board "$BATS_TEST_TMPDIR/missing/board" 0
+    assert_eq "$status" 1 "exit status"
+    assert_contains "$output" "missing/board"
+}
+
+@test "ferrytop only reads: the board's file does not change by being looked at" {
+    start
+    stop_server
+    local before
+    before=$(sha256sum <"$BOARD")
+    look
+    chmod 444 "$BOARD"
+    look
+    assert_eq "$(sha256sum <"$BOARD")" "$before" "the file"
+}
