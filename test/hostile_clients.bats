@@ -173,16 +173,21 @@ pull_the_cable() {
 
 @test "clients whose machine vanished while they waited cost no slot after --timeout" {
     two_machines
-    start_server -vv -t 4 -- 1
-    WIRE=$BATS_TEST_TMPDIR/wire-here hold first
-    held first
+    start_server -vv -t 4 --min-rate 0 -- 1
+    # It keeps its slot by being slow, not by being silent: that would end with the cable's four
+    # seconds.
+    "$BATS_TEST_TMPDIR/wire-here" "$PORT" expect READY send 'PUT first\n' expect OK size 100 expect OK \
+        say busy drip 100 500 >"$BATS_TEST_TMPDIR/busy" 2>&1 3>&- 4>&- &
+    busy=$!
+    track "$busy"
+    wait_for_line "$BATS_TEST_TMPDIR/busy" '^busy$'
     WIRE=$BATS_TEST_TMPDIR/wire-there hold 2 3 4 5 6
     WIRE=$BATS_TEST_TMPDIR/wire-here hold last
     wait_for_line "$SERVER_OUT" '^server connected to client' 7
     assert_eq "$(established_there)" 5 "connections that are taken for alive"
     pull_the_cable
     wait_until 15 none_established
-    release first
+    kill "$busy"
     held last
     assert_eq "$(starts)" 2 "workers started"
     assert_eq "$(grep -cE ' client [2-6] had left' "$SERVER_OUT")" 5 "given up"
