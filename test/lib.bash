@@ -44,6 +44,7 @@ declare -gA HELD=() # id of a held client: its pid
 WAIT_SECONDS=10 # for what should take milliseconds
 STOP_SECONDS=25 # for a server to end: the grace (10 s) and more
 POLL_SECONDS=0.02
+LATE_POLL_SECONDS=0.1
 NOBODY=65534
 
 # ---- saying what is wrong ----
@@ -108,14 +109,15 @@ now_ms() {
 
 # wait_until SECONDS COMMAND...: tries COMMAND, quietly, until it succeeds
 wait_until() {
-    local seconds=$1 end_us=$((${EPOCHREALTIME//[.,]/} + $1 * 1000000))
+    local seconds=$1 end_us=$((${EPOCHREALTIME//[.,]/} + $1 * 1000000)) tries=0
     shift
     until "$@" >/dev/null 2>&1; do
         if ((${EPOCHREALTIME//[.,]/} > end_us)); then
             fail "not within $seconds s: $*"
             return 1
         fi
-        sleep "$POLL_SECONDS"
+        # What has not come at once is looked for less often: looking takes processor time, too.
+        if ((++tries < 20)); then sleep "$POLL_SECONDS"; else sleep "$LATE_POLL_SECONDS"; fi
     done
 }
 

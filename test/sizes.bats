@@ -12,8 +12,9 @@ setup() {
     cd "$BATS_TEST_TMPDIR/here" || return
     MIB=$((1024 * 1024))
     HUGE=$((5 * 1024 * MIB))
-    # Where blocks set aside are memory, or every byte is checked, less must do.
-    if [ -n "$SANITIZED" ] || [ "$(stat -f -c %T .)" = tmpfs ]; then
+    # Where blocks set aside are memory, or every byte is checked, less must do; and for the threads,
+    # which move bytes by the same object files.
+    if [ -n "$SANITIZED" ] || is_threads || [ "$(stat -f -c %T .)" = tmpfs ]; then
         HUGE=$((1024 * MIB))
     fi
 }
