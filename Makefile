@@ -139,7 +139,7 @@ clean-results: all probes
 ASAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 
-.PHONY: sanitize asan tsan coverage lint format
+.PHONY: sanitize asan tsan coverage lint format links
 
 sanitize: asan tsan
 	@test/summary $(BUILD)/asan/results $(BUILD)/tsan/results
@@ -176,6 +176,10 @@ lint:
 format:
 	clang-format -i $(C_FILES) $(H_FILES)
 
+# The line numbers in the documents.
+links:
+	scripts/link-lines
+
 # ---- installing ----
 
 .PHONY: install uninstall clean help
@@ -203,6 +207,7 @@ help:
 	@echo 'make coverage   run them with coverage (needs gcovr)'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck: no finding'
 	@echo 'make format     apply clang-format'
+	@echo 'make links      bring the line numbers in the documents up to date'
 	@echo 'make bench      measure this machine'
 	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'
 	@echo 'make clean      remove $(BUILD)/'

@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# Runs on: once
+#
+# The links in the documents lead somewhere, and those to lines of the source to the lines that
+# their text names: scripts/link-lines says so, and it can say the contrary.
+#
+# Backquotes are of Markdown here:
+# shellcheck disable=SC2016
+
+load lib
+
+# A copy of the project that a test may damage.
+setup() {
+    COPY=$BATS_TEST_TMPDIR/copy
+    mkdir "$COPY"
+    cp -a "$PROJECT"/{README.md,CHANGELOG.md,LICENSE,Makefile,docs,include,scripts,src} "$COPY"
+    mkdir "$COPY/test"
+    cp -a "$PROJECT"/test/{*.bats,*.bash,mutants,peers,probes} "$COPY/test"
+    PAGE=$COPY/docs/page.md
+}
+
+# says TEXT...: link-lines --check finds fault with PAGE, in these words
+says() {
+    local text
+    run "$COPY/scripts/link-lines" --check docs/page.md
+    [ "$status" -eq 1 ] || fail "nothing was found in:" "$(cat "$PAGE")" || return
+    for text in "$@"; do
+        assert_contains "$output" "$text" || return
+    done
+}
+
+@test "every link in the documents leads to what it names" {
+    "$PROJECT/scripts/link-lines" --check
+}
+
+@test "without a name given, the pages are all looked at" {
+    local page
+    for page in README.md CHANGELOG.md docs/architecture.md docs/lab-guide.md \
+        docs/exercises/README.md; do
+        echo '[a](nowhere.md)' >>"$COPY/$page"
+        run "$COPY/scripts/link-lines" --check
+        [ "$status" -eq 1 ]
+        assert_contains "$output" "$page:"
+    done
+}
+
+@test "a line that has moved is noticed, and its links follow it by one command" {
+    printf '%s\n' 'See [`manager_run()`](../src/manager/manager.c#L1), and' \
+        '[`reap_stopped(m);` in `manager_run()`].' '' \
+        '[`reap_stopped(m);` in `manager_run()`]: ../src/manager/manager.c#L1' >"$PAGE"
+    "$COPY/scripts/link-lines" docs/page.md
+    "$COPY/scripts/link-lines" --check docs/page.md
+    cp "$PAGE" "$BATS_TEST_TMPDIR/before"
+    sed -i '1i /* one more line */' "$COPY/src/manager/manager.c"
+    says 'out of date'
+    assert_file_eq "$PAGE" "$BATS_TEST_TMPDIR/before"
+    "$COPY/scripts/link-lines" docs/page.md
+    "$COPY/scripts/link-lines" --check docs/page.md
+    # The function begins one line further down, and its link says so.
+    assert_eq "$(sed -n 's/.*(.*manager.c#L\([0-9]*\)-L.*/\1/p' "$PAGE")" \
+        "$(grep -n '^void manager_run(' "$COPY/src/manager/manager.c" | cut -d : -f 1)"
+    sed -n "$(sed -n 's/^\[.*#L//p' "$PAGE")p" "$COPY/src/manager/manager.c" |
+        grep -q 'reap_stopped(m);'
+}
+
+@test "a name that is not there any more, or more than once, is noticed" {
+    printf '%s\n' '[`no_such_function()`](../src/manager/manager.c#L1)' \
+        '[`return -1;`](../src/session/session.c#L1)' '[no name](../src/session/session.c#L1)' \
+        '[`fork()`](../src/no_such_file.c#L1)' >"$PAGE"
+    says 'page.md:1: no line of src/manager/manager.c with: no_such_function()' \
+        'lines of src/session/session.c with: return -1;' \
+        'page.md:3: a link to lines whose text has no `name`' 'page.md:4: no such file'
+}
+
+@test "a file or a heading that is not there is noticed" {
+    printf '%s\n' '[a](nowhere.md) [b](architecture.md#nowhere) [c](#nowhere)' >"$PAGE"
+    says 'no such file: docs/nowhere.md' 'no such heading: architecture.md#nowhere' \
+        'no such heading: #nowhere'
+    printf '%s\n' '# Here, and `there()`' '[b](architecture.md#the-picture) [c](#here-and-there)' \
+        '[d](../README.md) [e](https://example.org/)' >"$PAGE"
+    "$COPY/scripts/link-lines" --check docs/page.md
+}
+
+@test "a reference without definition and a definition without use are noticed" {
+    printf '%s\n' 'See [`fork()`].' '' '[`wait()`]: ../src/manager/manager.c' >"$PAGE"
+    says 'page.md:1: no definition of [`fork()`]' 'page.md:3: nobody uses [`wait()`]'
+}
