@@ -162,7 +162,7 @@ coverage:
 
 C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c))
 H_FILES     = $(sort $(wildcard include/*.h test/hostile/*.h))
-SHELL_FILES = $(sort $(wildcard scripts/* test/*.bash test/*.bats)) test/summary .ci/run
+SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/summary .ci/run
 
 lint:
 	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)

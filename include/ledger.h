@@ -13,6 +13,7 @@ struct ledger {
     int fd;           /* owned */
     bool failing;     /* told once, until a line is written again */
     bool torn;        /* the last line is not whole */
+    size_t cap;       /* how many may run at once: for the lines */
 };
 
 struct ledger_entry {
@@ -24,9 +25,9 @@ struct ledger_entry {
     int signal; /* 0: none */
 };
 
-/* Opens the ledger `path` for appending; NULL: there is none, and the other calls do nothing.
- * Returns 0, or -1 with errno. ledger_close() closes it. */
-int ledger_open(struct ledger *ledger, const char *path);
+/* Opens the ledger `path` for appending, of a server that runs `cap` at once; NULL: there is none,
+ * and the other calls do nothing. Returns 0, or -1 with errno. ledger_close() closes it. */
+int ledger_open(struct ledger *ledger, const char *path, size_t cap);
 void ledger_close(struct ledger *ledger);
 
 /* Opens it again, under the same name: what logrotate asks for. Where that fails, the complaint

@@ -35,7 +35,7 @@ ends() {
 
 # ---- what a line says ----
 
-FIELDS='client peer accepted accepted_ns started started_ns first_byte first_byte_ns last_byte'
+FIELDS='server cap client peer accepted accepted_ns started started_ns first_byte first_byte_ns last_byte'
 FIELDS+=' last_byte_ns reaped reaped_ns wait_ns worker running kind place verb name size bytes'
 FIELDS+=' error signal outcome'
 

@@ -27,9 +27,9 @@ static int open_file(const struct ledger *ledger)
                   O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
 }
 
-int ledger_open(struct ledger *ledger, const char *path)
+int ledger_open(struct ledger *ledger, const char *path, size_t cap)
 {
-    *ledger = (struct ledger){.path = path, .dir_fd = -1, .fd = -1};
+    *ledger = (struct ledger){.path = path, .dir_fd = -1, .fd = -1, .cap = cap};
     if (path == NULL)
         return 0;
     ledger->dir_fd = path_open_directory(path, O_PATH);
@@ -183,7 +183,8 @@ static void add_outcome(struct line *line, const struct ledger_entry *entry)
 }
 
 /* Where a full disk cut the last line short, this one starts on a line of its own. */
-static void compose(struct line *line, const struct ledger_entry *entry, bool torn)
+static void compose(struct line *line, const struct ledger_entry *entry,
+                    const struct ledger *ledger)
 {
     const struct pending *client = entry->client;
     const int64_t started = entry->member == NULL ? 0 : entry->member->started_ns;
@@ -192,7 +193,8 @@ static void compose(struct line *line, const struct ledger_entry *entry, bool to
     char peer[PEER_TEXT_MAX];
 
     line->len = 0;
-    add(line, "%s{\"client\":%" PRIu64 ",\"peer\":\"%s\",", torn ? "\n" : "", client->serial,
+    add(line, "%s{\"server\":%d,\"cap\":%zu,\"client\":%" PRIu64 ",\"peer\":\"%s\",",
+        ledger->torn ? "\n" : "", (int)getpid(), ledger->cap, client->serial,
         peer_format(&client->peer, peer));
     add_time(line, client, "accepted", client->accepted_ns);
     add_time(line, client, "started", started);
@@ -211,7 +213,7 @@ void ledger_write(struct ledger *ledger, const struct ledger_entry *entry)
 
     if (ledger->path == NULL)
         return;
-    compose(&line, entry, ledger->torn);
+    compose(&line, entry, ledger);
     ssize_t written = write(ledger->fd, line.text, line.len);
     if (written == (ssize_t)line.len) {
         ledger->failing = ledger->torn = false;

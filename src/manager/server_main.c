@@ -95,7 +95,7 @@ static int open_all(struct server *server)
                   strerror(errno));
         return -1;
     }
-    if (ledger_open(&server->manager.ledger, options->ledger) < 0) {
+    if (ledger_open(&server->manager.ledger, options->ledger, options->max_running) < 0) {
         log_error(worker_program, "cannot write the ledger %s: %s", options->ledger,
                   strerror(errno));
         return -1;

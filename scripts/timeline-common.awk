@@ -1,0 +1,125 @@
+# timeline-common.awk - what both of scripts/timeline's pictures begin with: its lines, read in.
+#
+# Called by: scripts/timeline, together with timeline-svg.awk or timeline-text.awk, whose draw()
+# this calls at the end. A panel p has
+#   title[p], cap[p], clients[p], span[p] (ns), p50[p], p95[p], max[p] (ns of waiting), outcomes[p]
+#   began[p, i], started[p, i] (-1: never), ended[p, i]    ns since its first accept, i from 1
+#   waited[p, i], number[p, i], outcome[p, i], what[p, i], moved[p, i]
+#   events[p]; at[p, k], running[p, k]                      how many run from then on, k from 1
+# and all of them together the longest, ns.
+
+$1 == "A" { title[$2] = $4; next }
+
+$1 == "E" {
+    k = ++events[$2]
+    at[$2, k] = $3
+    running[$2, k] = running[$2, k - 1] + $4
+    next
+}
+
+{
+    i = ++clients[$2]
+    number[$2, i] = $3
+    began[$2, i] = $4
+    started[$2, i] = $5
+    ended[$2, i] = $6
+    waited[$2, i] = $7
+    moved[$2, i] = $8
+    outcome[$2, i] = $9
+    cap[$2] = $10
+    what[$2, i] = $11 == " " ? "no request" : $11
+    count_of[$2, $9]++
+}
+
+# Nearest rank: the least wait that `share` percent of the clients do not exceed.
+function rank(n, share) {
+    r = int((n * share + 99) / 100)
+    return r < 1 ? 1 : r
+}
+
+# Sorts wait[1..n] (heapsort: there is no asort(3) in every awk).
+function sift(root, n,   child, t) {
+    while ((child = 2 * root) <= n) {
+        if (child < n && wait[child + 1] > wait[child])
+            child++
+        if (wait[root] >= wait[child])
+            return
+        t = wait[root]; wait[root] = wait[child]; wait[child] = t
+        root = child
+    }
+}
+function sort_waits(n,   i, t) {
+    for (i = int(n / 2); i >= 1; i--)
+        sift(i, n)
+    for (i = n; i > 1; i--) {
+        t = wait[1]; wait[1] = wait[i]; wait[i] = t
+        sift(1, i - 1)
+    }
+}
+
+function time(ns) {
+    if (ns < 999500)
+        return sprintf("%.0f us", ns / 1000)
+    if (ns < 999500000)
+        return sprintf(ns < 9995000 ? "%.1f ms" : "%.0f ms", ns / 1000000)
+    if (ns < 119500000000)
+        return sprintf(ns < 9950000000 ? "%.2f s" : "%.1f s", ns / 1000000000)
+    return sprintf("%d:%02d min", int(ns / 60000000000), int(ns / 1000000000) % 60)
+}
+
+function bytes(n) {
+    if (n < 10240)
+        return n " bytes"
+    if (n < 10485760)
+        return sprintf("%.0f KiB", n / 1024)
+    return n < 10737418240 ? sprintf("%.0f MiB", n / 1048576) : sprintf("%.0f GiB", n / 1073741824)
+}
+
+function settle(p,   first, i, k, n, key, part) {
+    n = clients[p]
+    first = began[p, 1]
+    for (i = 2; i <= n; i++)
+        if (began[p, i] < first)
+            first = began[p, i]
+    span[p] = 1
+    for (i = 1; i <= n; i++) {
+        began[p, i] -= first
+        ended[p, i] -= first
+        started[p, i] = started[p, i] == 0 ? -1 : started[p, i] - first
+        if (ended[p, i] > span[p])
+            span[p] = ended[p, i]
+        wait[i] = waited[p, i] + 0
+    }
+    for (k = 1; k <= events[p]; k++) {
+        at[p, k] -= first
+        if (running[p, k] > peak[p])
+            peak[p] = running[p, k]
+    }
+    sort_waits(n)
+    p50[p] = wait[rank(n, 50)]
+    p95[p] = wait[rank(n, 95)]
+    max[p] = wait[n]
+    if (span[p] > longest)
+        longest = span[p]
+    for (key in count_of) {
+        split(key, part, SUBSEP)
+        if (part[1] == p && part[2] != "done")
+            outcomes[p] = outcomes[p] ", " count_of[key] " " part[2]
+    }
+    outcomes[p] = (count_of[p, "done"] + 0) " done" outcomes[p]
+}
+
+function summary(p) {
+    return sprintf("%d client%s in %s: %s", clients[p], clients[p] == 1 ? "" : "s", time(span[p]), \
+        outcomes[p])
+}
+
+function waits(p) {
+    return sprintf("waits: p50 %s, p95 %s, max %s", time(p50[p]), time(p95[p]), time(max[p]))
+}
+
+END {
+    for (p = 1; p <= panels; p++)
+        settle(p)
+    draw()
+}

@@ -1,0 +1,228 @@
+#!/usr/bin/env bats
+# Runs on: once
+#
+# scripts/timeline: a ledger as a picture, in SVG and in text, whatever is in the ledger.
+
+load lib
+
+TIMELINE=$PROJECT/scripts/timeline
+LEDGER=$BATS_TEST_TMPDIR/ledger
+
+# line CLIENT ACCEPTED STARTED ENDED [OUTCOME [NAME [SERVER]]]: a line of a ledger, times in ms since
+# a second; STARTED is - for a client that never was
+line() {
+    local accepted=$((1000 + $2))000000 ended=$((1000 + $4))000000 started=null wait
+    wait=$(($4 - $2))000000
+    if [ "$3" != - ]; then
+        started=$((1000 + $3))000000
+        wait=$(($3 - $2))000000
+    fi
+    printf '{"server":%d,"cap":2,"client":%d,"peer":"127.0.0.1:1","accepted":"x","accepted_ns":%s,' \
+        "${7:-1}" "$1" "$accepted"
+    printf '"started_ns":%s,"reaped_ns":%s,"wait_ns":%s,"verb":"GET","name":"%s","bytes":7,' \
+        "$started" "$ended" "$wait" "${6:-f}"
+    printf '"outcome":"%s"}\n' "${5:-done}"
+}
+
+# many N: a ledger of N clients, in the order of their ends
+many() {
+    local i
+    for ((i = 1; i <= $1; i++)); do
+        line "$i" "$i" "$((i + 10))" "$((i + 15))"
+    done
+}
+
+# well_formed FILE: as XML, and nothing in it that runs
+well_formed() {
+    python3 -c '
+import sys, xml.etree.ElementTree as tree
+root = tree.parse(sys.argv[1]).getroot()
+names = {element.tag.split("}")[1] for element in root.iter()}
+assert names <= {"svg", "title", "style", "rect", "text", "line", "polygon", "g"}, names
+' "$1"
+}
+
+text() {
+    COLUMNS=${COLUMNS:-80} "$TIMELINE" --text "$@"
+}
+
+@test "text: a row for each client in the order of accept, with what it waited and was served" {
+    {
+        line 2 0 10 30
+        line 1 0 0 40
+        line 3 0 30 40
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_eq "$status" 0 "exit status"
+    assert_eq "$output" \
+'3 clients in 40 ms: 3 done
+waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
+    running |111111122222222222222222222222|   waited   served  . waiting  # served
+          1 |##############################|     0 us    40 ms  GET f
+          2 |.......###############        |    10 ms    20 ms  GET f
+          3 |......................########|    30 ms    10 ms  GET f
+             0                        40 ms'
+}
+
+@test "the percentiles are the nearest rank, of every client" {
+    local i
+    for i in 7 3 10 1 9 4 6 2 8 5; do
+        line "$i" 0 "$i" 20
+    done >"$LEDGER"
+    run text "$LEDGER"
+    # Of 1 to 10 ms.
+    assert_contains "${lines[1]}" 'waits: p50 5.0 ms, p95 10 ms, max 10 ms'
+    for ((i = 1; i <= 200; i++)); do
+        line "$i" 0 "$((201 - i))" 300
+    done >"$LEDGER"
+    run text "$LEDGER"
+    assert_contains "${lines[1]}" 'waits: p50 100 ms, p95 190 ms, max 200 ms'
+}
+
+@test "who was not done says how it ended, and who never ran has only waited" {
+    {
+        line 1 0 0 40 timeout
+        line 2 0 - 30 abandoned-in-queue
+        line 3 0 - 40 shutdown
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_contains "${lines[0]}" '3 clients in 40 ms: 0 done, '
+    for outcome in timeout abandoned-in-queue shutdown; do
+        assert_contains "${lines[0]}" "1 $outcome"
+    done
+    [[ ${lines[3]} == *'#|'*' timeout: GET f' ]]
+    [[ ${lines[4]} == *'|.'* && ${lines[4]} != *'#'* ]]
+    "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
+    well_formed "$BATS_TEST_TMPDIR/svg"
+    grep -q '<title>client 2: GET f, abandoned-in-queue; waited 30 ms, never served</title>' \
+        "$BATS_TEST_TMPDIR/svg"
+    assert_eq "$(grep -c 'class="served"' "$BATS_TEST_TMPDIR/svg")" 2 "served parts, the legend's too"
+}
+
+@test "SVG: each client is named under the pointer, and the cap and the running are there" {
+    many 10 >"$LEDGER"
+    "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
+    well_formed "$BATS_TEST_TMPDIR/svg"
+    assert_eq "$(grep -c '<title>client [0-9]*: GET f, done; waited 10 ms, served 5.0 ms, 7 bytes</title>' \
+        "$BATS_TEST_TMPDIR/svg")" 10 "rows"
+    grep -q '>cap 2</text>' "$BATS_TEST_TMPDIR/svg"
+    grep -q '<title>at most 5 at once</title>' "$BATS_TEST_TMPDIR/svg"
+    grep -q 'waits: p50 10 ms, p95 10 ms, max 10 ms' "$BATS_TEST_TMPDIR/svg"
+}
+
+@test "a thousand clients are grouped, and the picture stays small" {
+    local height
+    many 1000 >"$LEDGER"
+    "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
+    well_formed "$BATS_TEST_TMPDIR/svg"
+    height=$(sed -nE '1s/.* height="([0-9]+)".*/\1/p' "$BATS_TEST_TMPDIR/svg")
+    [ "$height" -le 1200 ] || fail "$height pixels high"
+    grep -q 'a row is 9 clients: ' "$BATS_TEST_TMPDIR/svg"
+    grep -q '<title>clients 991 to 999: waited 10 ms on average, 10 ms at most</title>' \
+        "$BATS_TEST_TMPDIR/svg"
+    run text "$LEDGER"
+    [ "${#lines[@]}" -le 46 ] || fail "${#lines[@]} lines"
+    assert_contains "$output" 'a row is 25 clients'
+}
+
+@test "names are harmless in both pictures" {
+    # shellcheck disable=SC1003,SC2016 # as the ledger writes them
+    line 1 0 0 10 'done' '</title><script>x&y\"</script>\u001b[31m\",\"outcome\":\"forged' >"$LEDGER"
+    printf '%s' "$(line 2 0 0 10 'done' $'\xc2\x9b2J\xef\xbf\xbf ünï \\udcff')" >>"$LEDGER"
+    "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
+    well_formed "$BATS_TEST_TMPDIR/svg"
+    COLUMNS=300 run text "$LEDGER"
+    assert_contains "$output" 'GET </title><script>x&y"</script>\u001b[31m","outcome":"forged'
+    assert_contains "$output" 'GET ?2J? ünï \udcff'
+    assert_contains "$output" '2 clients in 10 ms: 2 done'
+    refute grep -q $'[\x01-\x09\x0b-\x1f\x7f]\|\xc2\x9b' <<<"$output"
+}
+
+@test "a terminal is shown text that fits, anything else gets SVG" {
+    many 5 >"$LEDGER"
+    run "$TIMELINE" "$LEDGER"
+    [[ $output == '<svg '* ]]
+    SHELL=/bin/bash script -qec "stty cols 70; '$TIMELINE' '$LEDGER'" /dev/null </dev/null \
+        >"$BATS_TEST_TMPDIR/shown"
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/shown")" '5 clients in 19 ms'
+    refute grep -q '<svg' "$BATS_TEST_TMPDIR/shown"
+    for width in 60 70 80 132; do
+        COLUMNS=$width text "$LEDGER" >"$BATS_TEST_TMPDIR/text"
+        assert_eq "$(awk -v w="$width" '/\|/ && !/served$/ && length > w' "$BATS_TEST_TMPDIR/text")" "" \
+            "rows wider than $width"
+    done
+}
+
+@test "a line that is cut short or no ledger's is told, with its number, and the rest is drawn" {
+    {
+        line 1 0 0 10
+        line 2 0 0 10 | head -c 70
+        echo
+        echo
+        echo '{"client":"x"}'
+        line 3 0 0 10
+    } >"$LEDGER"
+    text "$LEDGER" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/out")" '2 clients in 10 ms'
+    assert_eq "$(cat "$BATS_TEST_TMPDIR/err")" \
+"timeline: $LEDGER line 2 is no line of a ledger, and is left out
+timeline: $LEDGER line 4 is no line of a ledger, and is left out"
+}
+
+@test "of a ledger that two servers wrote, the last one's clients are drawn" {
+    {
+        line 1 0 0 10
+        line 2 0 0 10 timeout
+        line 1 500 500 510 'done' f 2
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_eq "${lines[0]}" '1 client in 10 ms: 1 done'
+}
+
+@test "two ledgers are drawn below each other, to one scale" {
+    line 1 0 0 10 >"$BATS_TEST_TMPDIR/short one"
+    line 1 0 0 20 >"$BATS_TEST_TMPDIR/long"
+    cd "$BATS_TEST_TMPDIR"
+    run text "short one" long
+    assert_eq "${lines[0]}" "short one"
+    assert_contains "${lines[4]}" '|###############               |'
+    assert_contains "${lines[10]}" '|##############################|'
+    "$TIMELINE" "short one" long >svg
+    well_formed svg
+    grep -q '>short one: 1 client in 10 ms: 1 done<' svg
+}
+
+@test "what cannot be drawn is an error that names it" {
+    : >"$BATS_TEST_TMPDIR/empty"
+    for file in missing . empty; do
+        run "$TIMELINE" "$BATS_TEST_TMPDIR/$file"
+        assert_eq "$status" 1 "exit status for $file"
+        assert_contains "$output" "$BATS_TEST_TMPDIR/$file"
+        assert_eq "${#lines[@]}" 1 "lines"
+    done
+    for words in '' '--sometimes ledger' '-x'; do
+        # shellcheck disable=SC2086 # words
+        run "$TIMELINE" $words
+        assert_eq "$status" 2 "exit status of $words"
+        assert_contains "$output" 'usage: timeline [--svg|--text] LEDGER...'
+    done
+    run "$TIMELINE" --help
+    assert_eq "$status" 0 "exit status"
+}
+
+@test "a real server's ledger, whoever waited" {
+    start_server --ledger "$LEDGER" -- 1
+    printf hello >"$ROOT/f"
+    hold a b
+    held a
+    release a
+    held b
+    release b
+    wire_get f "$BATS_TEST_TMPDIR/got"
+    stop_server
+    COLUMNS=120 run text "$LEDGER"
+    assert_contains "$output" ': 1 done, 2 client-gone'
+    assert_contains "$output" 'at most 1 at once, the cap is 1'
+    assert_contains "$output" 'GET f'
+    assert_contains "$output" 'client-gone: no request'
+}
