@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,11 +23,16 @@ const size_t worker_fds =
 
 /* clone3(2) hides its flags behind a pointer, which a filter cannot follow. Refused with ENOSYS, it
  * makes pthread_create(3) fall back to clone(2). */
+enum {
+    NAMESPACES = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                 CLONE_NEWPID | CLONE_NEWNET
+};
 const struct sandbox_rule worker_rules[] = {
-    {.number = SYS_clone, .argument = 0, .mask = CLONE_THREAD, .value = CLONE_THREAD},
+    {.number = SYS_clone, .argument = 0, .mask = CLONE_THREAD | NAMESPACES, .value = CLONE_THREAD},
     {.number = SYS_clone3, .error = ENOSYS},
-    {.number = SYS_mmap},
-    {.number = SYS_mprotect},
+    /* a stack; nothing that can be executed */
+    {.number = SYS_mmap, .argument = 2, .mask = PROT_EXEC, .value = 0},
+    {.number = SYS_mprotect, .argument = 2, .mask = PROT_EXEC, .value = 0},
     {.number = SYS_madvise},
     {.number = SYS_set_robust_list},
     {.number = SYS_exit},
