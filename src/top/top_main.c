@@ -154,7 +154,7 @@ static bool obey_signal(int signal_fd, const struct terminal *terminal)
         return false;
     if (info.ssi_signo == SIGTSTP) {
         leave(terminal);
-        (void)raise(SIGSTOP);
+        (void)kill(getpid(), SIGSTOP);
         enter(terminal);
         return true;
     }
