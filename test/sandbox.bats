@@ -230,6 +230,22 @@ refuses() {
     both_ways
 }
 
+@test "of every Landlock from 1 on, all is asked that it has, and nothing that it has not" {
+    local abi rights=(0 1fff 3fff 7fff 7fff ffff ffff) bytes=(0 8 8 8 16 16 24)
+    every_layer
+    for abi in 1 2 3 4 5 6; do
+        inject "landlock_create_ruleset:retval=$abi:1" # the first one asks for the version
+        SERVER_PREFIX+=(-X raw)
+        start_server -vv
+        [[ $(in_force) == *" landlock($abi)"* ]] || fail "in force: $(in_force)"
+        both_ways
+        stop_server
+        # One for the server, one for its workers; the kernel refuses what it does not know.
+        assert_eq "$(grep -cE "landlock_create_ruleset\(\{handled_access_fs=0x${rights[abi]}[,}].*, ${bytes[abi]}, 0\) = [0-9]" \
+            "$TRACE")" 2 "rulesets for version $abi"
+    done
+}
+
 @test "a worker that cannot be confined ends before it has read a byte, and its client sees the end" {
     processes_only
     every_layer
