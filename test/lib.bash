@@ -40,6 +40,7 @@ SERVER_PREFIX=() # goes before the server's command: (strace -f -o FILE), (unpri
 EXPECT_CRASH=   # not empty: the test crashes a worker on purpose, sanitizers may say so
 TRACKED=()
 declare -gA HELD=() # id of a held client: its pid
+declare -gA TOLD=() # id of a client: its pid
 
 WAIT_SECONDS=10 # for what should take milliseconds
 STOP_SECONDS=25 # for a server to end: the grace (10 s) and more
@@ -359,6 +360,33 @@ _hold_says() {
 
 _says_or_gone() {
     grep -qx "$2" "$1" || is_gone "$3"
+}
+
+# ---- clients that do as they are told ----
+
+# client ID STEP...: wire in the background; each step `wait` waits for one `tell ID`
+client() {
+    local base=$BATS_TEST_TMPDIR/client.$1
+    mkfifo "$base.in"
+    "$WIRE" "$PORT" "${@:2}" <>"$base.in" >"$base.out" 2>"$base.err" 3>&- 4>&- &
+    TOLD[$1]=$!
+    track "$!"
+}
+
+tell() {
+    echo 1<>"$BATS_TEST_TMPDIR/client.$1.in"
+}
+
+# says ID WORD: waits for the client's step `say WORD`
+says() {
+    wait_for_line "$BATS_TEST_TMPDIR/client.$1.out" "^$2\$" && return
+    fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
+}
+
+# succeeds ID: waits for the client's end; every step must have gone well
+succeeds() {
+    wait_until "$STOP_SECONDS" is_gone "${TOLD[$1]}" || return
+    wait "${TOLD[$1]}" || fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
 }
 
 # ---- requests, byte by byte ----

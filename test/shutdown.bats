@@ -8,33 +8,6 @@
 
 load lib
 
-declare -gA CLIENT=() # id of a client: its pid
-
-# client ID STEP...: wire in the background; each step `wait` waits for one `tell ID`
-client() {
-    local base=$BATS_TEST_TMPDIR/client.$1
-    mkfifo "$base.in"
-    "$WIRE" "$PORT" "${@:2}" <>"$base.in" >"$base.out" 2>"$base.err" 3>&- 4>&- &
-    CLIENT[$1]=$!
-    track "$!"
-}
-
-tell() {
-    echo 1<>"$BATS_TEST_TMPDIR/client.$1.in"
-}
-
-# says ID WORD: waits for the client's step `say WORD`
-says() {
-    wait_for_line "$BATS_TEST_TMPDIR/client.$1.out" "^$2\$" && return
-    fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
-}
-
-# succeeds ID: waits for the client's end; every step must have gone well
-succeeds() {
-    wait_until "$STOP_SECONDS" is_gone "${CLIENT[$1]}" || return
-    wait "${CLIENT[$1]}" || fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
-}
-
 # A GET of "file" that does not ask before it is told to.
 slow_get=(say connected expect READY say ready wait send 'GET file\n' expect OK send READY
     expect-size 6 send OK expect 'hello\nDONE' eof)
