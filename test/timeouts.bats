@@ -82,20 +82,20 @@ BOUND_S=8 # far more than --timeout 1 and the second in which a client is to clo
 @test "a transfer that is slow, but moves, is finished, and who waits for it is not timed out" {
     local -a steps=()
     start_server --timeout 2 -- 2
-    truncate -s 44M "$ROOT/file"
+    truncate -s 84M "$ROOT/file"
     # 4 MiB at a time: client and server have buffers.
-    for _ in {1..10}; do
+    for _ in {1..20}; do
         steps+=(skip 4194304 pause 400)
     done
     client download expect READY send 'GET file\n' expect OK send READY learn-size send OK \
         say moving "${steps[@]}" skip 4194304 expect DONE eof
-    client upload expect READY send 'PUT new\n' expect OK size 11 expect OK say moving \
-        drip 11 400 expect DONE eof
+    client upload expect READY send 'PUT new\n' expect OK size 21 expect OK say moving \
+        drip 21 400 expect DONE eof
     says download moving
     says upload moving
     client next quiet 2100 timeout 20000 expect READY send 'DEL file\n' expect DONE eof
     succeeds next
     succeeds download
     succeeds upload
-    assert_eq "$(cat "$ROOT/new")" xxxxxxxxxxx
+    assert_eq "$(cat "$ROOT/new")" xxxxxxxxxxxxxxxxxxxxx
 }
