@@ -99,7 +99,7 @@ PORT ?= 9000
 MAX  ?= 5
 ROOT ?= .
 
-.PHONY: run demo bench
+.PHONY: run demo bench compare compare-doc
 
 run: all
 	$(BUILD)/ferryd -v --root "$(ROOT)" $(PORT) $(MAX)
@@ -109,6 +109,14 @@ demo:
 
 bench: all probes
 	BIN="$(abspath $(BUILD))" scripts/bench
+
+compare: all probes
+	BIN="$(abspath $(BUILD))" scripts/compare
+
+# Puts the last comparison's tables and charts into the page about it, between its marks.
+compare-doc:
+	scripts/compare-report --into docs/fork-vs-threads.md $(BUILD)/compare/report.md
+	cp $(BUILD)/compare/*.svg docs/
 
 # ---- testing ----
 #
@@ -222,5 +230,6 @@ help:
 	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck: no finding'
 	@echo 'make format     apply clang-format'
 	@echo 'make bench      measure this machine'
+	@echo 'make compare    measure processes and threads side by side; $(BUILD)/compare/report.md'
 	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'
 	@echo 'make clean      remove $(BUILD)/'
