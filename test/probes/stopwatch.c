@@ -12,8 +12,8 @@
  *              COUNT times: runs COMMAND, prints the time until it has written a line to its
  *              descriptor FD, and kills it.
  *          stopwatch bare COUNT MIB
- *              COUNT times in turns: fork, _exit and waitpid, and pthread_create and pthread_join,
- *              with MIB MiB of memory in use. Prints the two times on one line.
+ *              COUNT times pthread_create and pthread_join, then as often fork, _exit and waitpid,
+ *              with MIB MiB of memory in use. Prints a line for each: "threads" or "fork", time.
  * Prints:  microseconds
  * Exit:    0 measured, 1 something failed (stderr says what), 2 wrong usage.
  *
@@ -278,6 +278,18 @@ static int64_t time_thread(void)
     return now_ns() - began_ns;
 }
 
+static int repeat(const char *name, int64_t (*time_one)(void), size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t ns = time_one();
+        if (ns < 0)
+            return -1;
+        printf("%s ", name);
+        print_us(ns);
+    }
+    return 0;
+}
+
 static int bare(size_t count, uint64_t mib)
 {
     size_t len = (size_t)(mib * MIB);
@@ -290,13 +302,8 @@ static int bare(size_t count, uint64_t mib)
         (void)madvise(used, len, MADV_NOHUGEPAGE); /* as a heap of small pieces is */
         memset(used, 1, len);
     }
-    for (size_t i = 0; i < count; i++) {
-        int64_t fork_ns = time_fork(), thread_ns = time_thread();
-        if (fork_ns < 0 || thread_ns < 0)
-            return -1;
-        printf("%.1f %.1f\n", (double)fork_ns / 1e3, (double)thread_ns / 1e3);
-    }
-    return 0;
+    /* Not in turns: the faults that a fork leaves behind would be the next thread's. */
+    return repeat("threads", time_thread, count) < 0 ? -1 : repeat("fork", time_fork, count);
 }
 
 /* ---- arguments ---- */
