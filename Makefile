@@ -34,6 +34,11 @@ HOSTILE     = $(if $(wildcard test/hostile),$(BUILD)/test/ferryd-hostile \
               $(BUILD)/test/ferryd-threads-hostile)
 HOSTILE_OBJ = $(patsubst test/%.c,$(BUILD)/%.o,$(wildcard test/hostile/*.c)) \
               $(filter-out $(BUILD)/session/session.o,$(SERVER_OBJ))
+# The servers with a session that leaks, around their own.
+LEAKY       = $(if $(wildcard test/leaky),$(BUILD)/test/ferryd-leaky \
+              $(BUILD)/test/ferryd-threads-leaky)
+LEAKY_OBJ   = $(BUILD)/leaky/leaky.o $(BUILD)/leaky/session.o \
+              $(filter-out $(BUILD)/session/session.o,$(SERVER_OBJ))
 
 .DELETE_ON_ERROR:
 .PHONY: all probes
@@ -54,17 +59,22 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
-probes: $(PROBES) $(HOSTILE)
+probes: $(PROBES) $(HOSTILE) $(LEAKY)
 
 $(BUILD)/test/%: test/probes/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP $(LDFLAGS) -o $@ $<
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP $(LDFLAGS) $(LINK_THREADS) -o $@ $<
+$(BUILD)/test/stopwatch: LINK_THREADS = -pthread
 
 $(BUILD)/test/ferryd-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_fork.o
 $(BUILD)/test/ferryd-threads-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_thread.o
 $(BUILD)/test/ferryd-threads-hostile: LINK_THREADS = -pthread
 
-$(HOSTILE):
+$(BUILD)/test/ferryd-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_fork.o
+$(BUILD)/test/ferryd-threads-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_thread.o
+$(BUILD)/test/ferryd-threads-leaky: LINK_THREADS = -pthread
+
+$(HOSTILE) $(LEAKY):
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS) -o $@ $^ $(LDLIBS)
 
@@ -72,7 +82,15 @@ $(BUILD)/hostile/%.o: test/hostile/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
--include $(HOSTILE_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
+$(BUILD)/leaky/%.o: test/leaky/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/leaky/session.o: src/session/session.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FERRY_CFLAGS) -Dsession_run=real_session_run $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
          $(WORKER_OBJ:.o=.d) $(PROBES:=.d)
 
 # ---- running ----
@@ -81,7 +99,7 @@ PORT ?= 9000
 MAX  ?= 5
 ROOT ?= .
 
-.PHONY: run demo bench
+.PHONY: run demo bench compare compare-doc
 
 run: all
 	$(BUILD)/ferryd -v --root "$(ROOT)" $(PORT) $(MAX)
@@ -91,6 +109,14 @@ demo:
 
 bench: all probes
 	BIN="$(abspath $(BUILD))" scripts/bench
+
+compare: all probes
+	BIN="$(abspath $(BUILD))" scripts/compare
+
+# Puts the last comparison's tables and charts into the page about it, between its marks.
+compare-doc:
+	scripts/compare-report --into docs/fork-vs-threads.md $(BUILD)/compare/report.md
+	cp $(BUILD)/compare/*.svg docs/
 
 # ---- testing ----
 #
@@ -160,7 +186,7 @@ coverage:
 	    LDFLAGS="--coverage" SERVERS=ferryd-threads test-run
 	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
 
-C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c))
+C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c))
 H_FILES     = $(sort $(wildcard include/*.h test/hostile/*.h))
 SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/summary .ci/run
 
@@ -209,5 +235,6 @@ help:
 	@echo 'make format     apply clang-format'
 	@echo 'make links      bring the line numbers in the documents up to date'
 	@echo 'make bench      measure this machine'
+	@echo 'make compare    measure processes and threads side by side; $(BUILD)/compare/report.md'
 	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'
 	@echo 'make clean      remove $(BUILD)/'

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """lab_server.py - file transfer servers as people write them for the course labs.
 
-Used by: test/interop.bats.
+Used by: test/interop.bats, scripts/compare.
 Usage:   lab_server.py STYLE PORT [MAX]
          Serves the current directory on 127.0.0.1. PORT 0 picks a free port. Prints the port.
 Styles:  split  one client at a time; the request is split at white space
          raw    one client at a time; everything after the verb is the name, line ends too
          lab4   a thread for each client, MAX (default 5) at once, as lab 4 has it: a manager with
                 a queue, a set and a nap of one second
+         lab4-leaky   the same, and every client leaves 16 KiB and a descriptor behind
 """
 
 import os
@@ -18,6 +19,7 @@ import threading
 import time
 
 BUFSIZE = 1024
+LEAK_BYTES = 16 * 1024
 
 
 # ---- lab 3: one client's conversation ----
@@ -92,6 +94,14 @@ class ClientHandler(threading.Thread):
         serve(self.conn, parse_split)
 
 
+class LeakyHandler(ClientHandler):
+    forgotten = []
+
+    def run(self):
+        self.forgotten.append((bytes(b"x" * LEAK_BYTES), os.open(".", os.O_PATH)))
+        super().run()
+
+
 class Manager(threading.Thread):
     def __init__(self, most):
         super().__init__(daemon=True)
@@ -119,15 +129,16 @@ class Manager(threading.Thread):
 def main():
     style, port = sys.argv[1], int(sys.argv[2])
     most = int(sys.argv[3]) if len(sys.argv) > 3 else 5
+    handler = {"lab4": ClientHandler, "lab4-leaky": LeakyHandler}.get(style)
     manager = Manager(most)
-    if style == "lab4":
+    if handler:
         manager.start()
     listener = socket.create_server(("127.0.0.1", port))
     print(listener.getsockname()[1], flush=True)
     while True:
         conn, _ = listener.accept()
-        if style == "lab4":
-            manager.add(ClientHandler(conn))
+        if handler:
+            manager.add(handler(conn))
         else:
             serve(conn, {"split": parse_split, "raw": parse_raw}[style])
 

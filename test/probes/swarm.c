@@ -1,15 +1,16 @@
 /* swarm.c - many honest clients at once, in one process, for load tests.
  *
  * Used by: the .bats files and the benchmark, as build/test/swarm.
- * Usage:   swarm [-h HOST] [-b ADDR] [-c CONCURRENT] [-n TOTAL] [-s BYTES] [-t SECS] [-v]
- *                PORT GET|PUT|DEL|MIX|RESET NAME
+ * Usage:   swarm [-h HOST] [-b ADDR] [-c CONCURRENT] [-n TOTAL] [-s BYTES] [-t SECS] [-d SECS]
+ *                [-v] PORT GET|PUT|DEL|MIX|RESET NAME
  *            GET    reads NAME to its DONE        PUT    uploads BYTES bytes to NAME-<i>
  *            DEL    deletes NAME-<i>              RESET  connects and resets at once
  *            MIX    even requests PUT to NAME itself, odd ones GET it
  *          where i counts the requests from 0. Byte k of upload i is (i + k) mod 251; with -v
  *          every byte of a GET must fit that pattern too, so that a torn file shows.
  *          Unless told otherwise CONCURRENT is 8 (at most 4096), TOTAL 1000 (at most 1000000),
- *          BYTES 1024 and SECS, which bounds the whole, 60. With -b they come from ADDR.
+ *          BYTES 1024 and SECS, which bounds the whole, 60. With -b they come from ADDR. With -d no
+ *          request begins after that many seconds, and TOTAL is as many as there were by then.
  * Prints:  ok N failed N seconds S.SSS per_second N p50_us N p99_us N
  *          (latencies of the good requests, from connect to DONE; stderr: the first failure)
  * Exit:    0 none failed, 1 some did, 2 wrong usage.
@@ -106,6 +107,7 @@ struct swarm {
     uint64_t total;
     uint64_t body_bytes;
     uint64_t limit_s;
+    uint64_t duration_s; /* 0: until `total` have begun */
     bool verify;
 
     uint64_t started;
@@ -388,7 +390,10 @@ static void fill_places(struct swarm *s)
 static void run(struct swarm *s)
 {
     int64_t end_us = now_us() + (int64_t)s->limit_s * 1000000;
+    int64_t last_start_us = now_us() + (int64_t)s->duration_s * 1000000;
     while (s->ok + s->failed < s->total) {
+        if (s->duration_s > 0 && now_us() > last_start_us)
+            s->total = s->started;
         fill_places(s);
         if (s->ok + s->failed == s->total)
             break;
@@ -429,8 +434,9 @@ static void report(struct swarm *s, int64_t took_us)
 
 static int usage(void)
 {
-    fputs("usage: swarm [-h HOST] [-b ADDR] [-c CONCURRENT] [-n TOTAL] [-s BYTES] [-t SECS] [-v]\n"
-          "             PORT GET|PUT|DEL|MIX|RESET NAME\n",
+    fputs("usage: swarm [-h HOST] [-b ADDR] [-c CONCURRENT] [-n TOTAL] [-s BYTES] [-t SECS] [-d "
+          "SECS]\n"
+          "             [-v] PORT GET|PUT|DEL|MIX|RESET NAME\n",
           stderr);
     return WRONG_USAGE;
 }
@@ -462,7 +468,7 @@ static bool parse_options(int argc, char **argv, struct swarm *s, const char **h
     s->total = 1000;
     s->body_bytes = 1024;
     s->limit_s = 60;
-    while (good && (option = getopt(argc, argv, "h:b:c:n:s:t:v")) != -1) {
+    while (good && (option = getopt(argc, argv, "h:b:c:n:s:t:d:v")) != -1) {
         if (option == 'h')
             *host = optarg;
         else if (option == 'b')
@@ -475,6 +481,8 @@ static bool parse_options(int argc, char **argv, struct swarm *s, const char **h
             good = parse_number(optarg, 0, &s->body_bytes);
         else if (option == 't')
             good = parse_number(optarg, 1, &s->limit_s);
+        else if (option == 'd')
+            good = parse_number(optarg, 1, &s->duration_s);
         else if (option == 'v')
             s->verify = true;
         else
