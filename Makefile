@@ -128,7 +128,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # Those that take longest start first, so that the end is not a wait for one of them.
-SLOW     = negative_controls corpus hostile_clients sizes sandbox limits fallback
+SLOW     = negative_controls compare corpus hostile_clients sizes sandbox limits fallback
 ALL_TESTS = $(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats)))
 TESTS    = $(SLOW) $(filter-out $(SLOW),$(ALL_TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
