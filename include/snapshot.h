@@ -24,6 +24,7 @@ struct snapshot {
 struct board_view {
     unsigned char *base; /* mapped read-only, owned */
     size_t bytes;
+    size_t slots; /* max_running, when it was opened: who writes to the file may change it */
 };
 
 /* Maps the board `path` read-only. Returns NULL, or the reason as text. */
@@ -31,8 +32,8 @@ const char *board_view_open(struct board_view *view, const char *path);
 void board_view_close(struct board_view *view);
 
 /* Copies what the board says, with at most `most_waiting` of those who wait, at a moment when the
- * manager was not changing it. Returns 0, or -1 with errno: ENOMEM, or EBUSY where there was no
- * such moment for a second. */
+ * manager was not changing it. Returns 0, or -1 with errno: ENOMEM, EINVAL where it is no
+ * board any more, or EBUSY where there was no such moment for a second. */
 int snapshot_take(struct snapshot *snapshot, const struct board_view *view, size_t most_waiting);
 void snapshot_free(struct snapshot *snapshot);
 

@@ -64,7 +64,7 @@ function time(ns) {
         return sprintf(ns < 9995000 ? "%.1f ms" : "%.0f ms", ns / 1000000)
     if (ns < 119500000000)
         return sprintf(ns < 9950000000 ? "%.2f s" : "%.1f s", ns / 1000000000)
-    return sprintf("%d:%02d min", int(ns / 60000000000), int(ns / 1000000000) % 60)
+    return sprintf("%.0f:%02d min", int(ns / 60000000000), int(ns / 1000000000) % 60)
 }
 
 function bytes(n) {

@@ -216,7 +216,7 @@ top_pid() {
 
 @test "Ctrl-C, SIGTERM and a hang-up end it in order" {
     start
-    for how in INT TERM HUP; do
+    for how in INT QUIT TERM HUP; do
         on_terminal 24 80 "$TOP $BOARD"
         wait_until "$WAIT_SECONDS" more_frames_than 0
         if [ "$how" = INT ]; then press $'\x03'; else kill -"$how" "$(top_pid)"; fi
@@ -237,6 +237,21 @@ top_pid() {
     assert_eq "$(stty -F "$TTY" -g)" "$(cat "$BATS_TEST_TMPDIR/before")" "stty while it sleeps"
     kill -CONT "$top"
     wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
+    press q
+    terminal_ends
+}
+
+@test "a board that changes while it is looked at ends nothing but the look" {
+    start
+    stop_server
+    on_terminal 24 80 "$TOP $BOARD; true"
+    wait_until "$WAIT_SECONDS" more_frames_than 0
+    # Where the counts and the offsets are.
+    for ((at = 16; at < 96; at += 8)); do
+        printf '\xff\xff\xff\xff\xff\xff\xff\x7f' |
+            dd of="$BOARD" bs=1 seek="$at" conv=notrunc status=none
+    done
+    is_alive "$(top_pid)"
     press q
     terminal_ends
 }
@@ -277,6 +292,11 @@ top_pid() {
         run timeout 10 "$TOP" --once "$BATS_TEST_TMPDIR/bad"
         [ "$status" -le 1 ] || fail "with the field at $at it ended with $status: $output"
     done
+    # What it says of its kind is not printed unless it is one.
+    cp "$BOARD" "$BATS_TEST_TMPDIR/kind"
+    at=$(grep -aob -E 'pid|thread' "$BOARD" | head -n 1 | cut -d : -f 1)
+    printf '\x1b[31m' | dd of="$BATS_TEST_TMPDIR/kind" bs=1 seek="$at" conv=notrunc status=none
+    cannot_show "$BATS_TEST_TMPDIR/kind" "$no_board"
 }
 
 @test "wrong usage is told in a line, with 2" {
@@ -295,13 +315,15 @@ top_pid() {
 # ---- the board's file ----
 
 @test "the server replaces an old board, and nothing else" {
-    echo old >"$BOARD"
+    start
+    stop_server
     start
     look
     shows "^port $PORT"
     stop_server
-    for other in dir link fifo; do
+    for other in file dir link fifo; do
         case $other in
+            file) echo 'a file that somebody needs' >"$BATS_TEST_TMPDIR/file" ;;
             dir) mkdir "$BATS_TEST_TMPDIR/dir" ;;
             link) ln -s /dev/null "$BATS_TEST_TMPDIR/link" ;;
             fifo) mkfifo "$BATS_TEST_TMPDIR/fifo" ;;
@@ -311,6 +333,7 @@ top_pid() {
         assert_contains "$output" "$BATS_TEST_TMPDIR/$other"
         [ -e "$BATS_TEST_TMPDIR/$other" ]
     done
+    grep -q 'somebody needs' "$BATS_TEST_TMPDIR/file"
     run timeout 10 "$FERRYD" -d "$ROOT" --board "$BATS_TEST_TMPDIR/missing/board" 0
     assert_eq "$status" 1 "exit status"
     assert_contains "$output" "missing/board"

@@ -301,6 +301,17 @@ for c in sorted(lines, key=lambda c: c["client"]):
     ends 1 'c["client"], c["outcome"]' "(2, 'client-gone')"
 }
 
+@test "nor does one that a server before this one left" {
+    printf '{"client":1,"pe' >"$LEDGER"
+    start
+    hold a
+    release a
+    wait_until "$WAIT_SECONDS" has_lines 2
+    assert_eq "$(head -n 1 "$LEDGER")" '{"client":1,"pe' "the half line"
+    sed -i 1d "$LEDGER"
+    ends 1 'c["client"]' 1
+}
+
 # ---- rotating ----
 
 @test "SIGHUP opens the ledger again, from inside the sandbox, and nobody is lost" {

@@ -247,6 +247,9 @@ _launch() {
     exec {writer}>&-
     PORT=
     read -r -t "$WAIT_SECONDS" -u "$reader" PORT || true
+    # And then closes it: who counts the server's descriptors must not count that one. (What goes
+    # before the server's command may keep it.)
+    ((${#SERVER_PREFIX[@]} > 0)) || read -r -t "$WAIT_SECONDS" -u "$reader" _ || true
     exec {reader}<&-
 }
 

@@ -128,13 +128,16 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
 @test "names are harmless in both pictures" {
     # shellcheck disable=SC1003,SC2016 # as the ledger writes them
     line 1 0 0 10 'done' '</title><script>x&y\"</script>\u001b[31m\",\"outcome\":\"forged' >"$LEDGER"
-    printf '%s' "$(line 2 0 0 10 'done' $'\xc2\x9b2J\xef\xbf\xbf ünï \\udcff')" >>"$LEDGER"
-    "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
+    printf '%s\n' "$(line 2 0 0 10 'done' $'\xc2\x9b2J\xef\xbf\xbf ünï \\udcff')" >>"$LEDGER"
+    line 3 0 0 10 'done' $'\xff\x9b\xed\xa0\x80 bytes' >>"$LEDGER"
+    cp "$LEDGER" "$LEDGER"$'\xff\xc2\x9b'
+    "$TIMELINE" "$LEDGER" "$LEDGER"$'\xff\xc2\x9b' >"$BATS_TEST_TMPDIR/svg"
     well_formed "$BATS_TEST_TMPDIR/svg"
     COLUMNS=300 run text "$LEDGER"
     assert_contains "$output" 'GET </title><script>x&y"</script>\u001b[31m","outcome":"forged'
     assert_contains "$output" 'GET ?2J? ünï \udcff'
-    assert_contains "$output" '2 clients in 10 ms: 2 done'
+    assert_contains "$output" 'GET ????? bytes'
+    assert_contains "$output" '3 clients in 10 ms: 3 done'
     refute grep -q $'[\x01-\x09\x0b-\x1f\x7f]\|\xc2\x9b' <<<"$output"
 }
 
@@ -164,6 +167,16 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     } >"$LEDGER"
     text "$LEDGER" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
     assert_contains "$(cat "$BATS_TEST_TMPDIR/out")" '2 clients in 10 ms'
+    # Numbers that are none, or larger than any, and bytes that JSON has escaped.
+    {
+        line 4 0 0 10
+        line 5 0 0 10 | sed 's/"reaped_ns":[0-9]*/"reaped_ns":99999999999999999999/'
+        line 6 0 0 10 | sed $'s/"started_ns":[0-9]*/"started_ns":"20\\t\x1b[31m"/'
+        line 7 0 0 10 | sed $'s/"name":"f"/"name":"\x1b[31m"/'
+    } >"$BATS_TEST_TMPDIR/hostile"
+    run text "$BATS_TEST_TMPDIR/hostile"
+    assert_eq "$(grep -c 'is no line of a ledger' <<<"$output")" 3 "lines left out"
+    [[ $output != *$'\x1b'* ]]
     assert_eq "$(cat "$BATS_TEST_TMPDIR/err")" \
 "timeline: $LEDGER line 2 is no line of a ledger, and is left out
 timeline: $LEDGER line 4 is no line of a ledger, and is left out"
@@ -175,6 +188,10 @@ timeline: $LEDGER line 4 is no line of a ledger, and is left out"
         line 2 0 0 10 timeout
         line 1 500 500 510 'done' f 2
     } >"$LEDGER"
+    run text "$LEDGER"
+    assert_eq "${lines[0]}" '1 client in 10 ms: 1 done'
+    # In a container each has the same process id; but the numbers begin again.
+    sed -i 's/"server":2/"server":1/' "$LEDGER"
     run text "$LEDGER"
     assert_eq "${lines[0]}" '1 client in 10 ms: 1 done'
 }

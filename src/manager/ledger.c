@@ -27,6 +27,26 @@ static int open_file(const struct ledger *ledger)
                   O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
 }
 
+/* A server before this one may have met a full disk. */
+static bool ends_within_a_line(const struct ledger *ledger)
+{
+    struct stat st;
+    char last = '\n';
+    int fd = openat(ledger->dir_fd, path_base_name(ledger->path),
+                    O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+        (void)pread(fd, &last, 1, st.st_size - 1);
+    io_close(fd);
+    return last != '\n';
+}
+
+static bool is_same_file(int a, int b)
+{
+    struct stat x, y;
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 int ledger_open(struct ledger *ledger, const char *path, size_t cap)
 {
     *ledger = (struct ledger){.path = path, .dir_fd = -1, .fd = -1, .cap = cap};
@@ -36,6 +56,7 @@ int ledger_open(struct ledger *ledger, const char *path, size_t cap)
     if (ledger->dir_fd < 0)
         return -1;
     ledger->fd = open_file(ledger);
+    ledger->torn = ends_within_a_line(ledger);
     if (ledger->fd >= 0)
         return 0;
     ledger_close(ledger);
@@ -67,9 +88,9 @@ void ledger_reopen(struct ledger *ledger)
                   ledger->path, strerror(errno));
         return;
     }
+    ledger->torn = ledger->torn && is_same_file(ledger->fd, fd);
     io_close(ledger->fd);
     ledger->fd = fd;
-    ledger->torn = false;
 }
 
 /* ---- a line ---- */
@@ -193,13 +214,14 @@ static void compose(struct line *line, const struct ledger_entry *entry,
     char peer[PEER_TEXT_MAX];
 
     line->len = 0;
-    add(line, "%s{\"server\":%d,\"cap\":%zu,\"client\":%" PRIu64 ",\"peer\":\"%s\",",
-        ledger->torn ? "\n" : "", (int)getpid(), ledger->cap, client->serial,
-        peer_format(&client->peer, peer));
+    add(line, "%s{\"server\":%d,\"cap\":%zu,\"client\":%" PRIu64 ",", ledger->torn ? "\n" : "",
+        (int)getpid(), ledger->cap, client->serial);
+    add_string(line, "peer", peer_format(&client->peer, peer));
     add_time(line, client, "accepted", client->accepted_ns);
     add_time(line, client, "started", started);
     add_time(line, client, "first_byte", first);
-    add_time(line, client, "last_byte", within(entry->report.last_ns, first, ended));
+    add_time(line, client, "last_byte",
+             first == 0 ? 0 : within(entry->report.last_ns, first, ended));
     add_time(line, client, "reaped", ended);
     add(line, "\"wait_ns\":%" PRId64 ",", (started == 0 ? ended : started) - client->accepted_ns);
     add_worker(line, entry);

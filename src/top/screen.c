@@ -151,8 +151,8 @@ static void add_waiting(struct frame *frame, const struct snapshot *s)
     }
 }
 
-void screen_draw(const struct snapshot *s, const struct snapshot *previous, int rows, int columns,
-                 bool redraw)
+int screen_draw(const struct snapshot *s, const struct snapshot *previous, int rows, int columns,
+                bool redraw)
 {
     static struct frame frame; /* too large for a stack that somebody may have made small */
 
@@ -172,5 +172,5 @@ void screen_draw(const struct snapshot *s, const struct snapshot *previous, int 
         append(&frame, END_SCREEN, sizeof END_SCREEN - 1);
     else
         append(&frame, "\n", 1);
-    (void)io_write_all(STDOUT_FILENO, frame.text, frame.len);
+    return io_write_all(STDOUT_FILENO, frame.text, frame.len);
 }

@@ -29,6 +29,8 @@ static bool is_board(const struct board_header *header, size_t bytes)
            header->report_size == sizeof(struct report) &&
            header->running_size == sizeof(struct running) &&
            header->pending_size == sizeof(struct pending) && header->max_pending > 0 &&
+           memchr(header->kind, '\0', sizeof header->kind) != NULL &&
+           (strcmp(header->kind, "pid") == 0 || strcmp(header->kind, "thread") == 0) &&
            fits(header->reports_at, header->max_running, BOARD_PAGE, bytes) &&
            fits(header->members_at, header->max_running, sizeof(struct running), bytes) &&
            fits(header->ring_at, header->max_pending, sizeof(struct pending), bytes);
@@ -53,8 +55,9 @@ const char *board_view_open(struct board_view *view, const char *path)
     io_close(fd);
     if (reason != NULL)
         return reason;
-    *view = (struct board_view){base, (size_t)st.st_size};
-    if (is_board((const struct board_header *)base, view->bytes))
+    const struct board_header header = *(const struct board_header *)base;
+    *view = (struct board_view){base, (size_t)st.st_size, header.max_running};
+    if (is_board(&header, view->bytes))
         return NULL;
     board_view_close(view);
     return "it is not a board of this version of ferryd";
@@ -106,7 +109,7 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
     const struct board_header *shared = (const void *)view->base;
 
     *s = (struct snapshot){
-        .running = calloc(shared->max_running, sizeof *s->running),
+        .running = calloc(view->slots, sizeof *s->running),
         .waiting = calloc(most_waiting > 0 ? most_waiting : 1, sizeof *s->waiting),
     };
     for (int i = 0; i < ATTEMPTS && s->running != NULL && s->waiting != NULL; i++) {
@@ -116,6 +119,11 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
             continue;
         }
         s->header = *shared;
+        if (!is_board(&s->header, view->bytes) || s->header.max_running != view->slots) {
+            snapshot_free(s);
+            errno = EINVAL;
+            return -1;
+        }
         copy_running(s, view);
         copy_waiting(s, view, most_waiting);
         __sync_synchronize(); /* what was copied was read before this */

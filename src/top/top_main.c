@@ -98,15 +98,16 @@ static int show_once(const struct board_view *view)
     if (snapshot_take(&snapshot, view, ONCE_ROWS) < 0)
         return -1;
     terminal_size(&rows, &columns);
-    screen_draw(&snapshot, NULL, ONCE_ROWS, isatty(STDOUT_FILENO) ? columns : ONCE_ROWS, false);
+    int drawn =
+        screen_draw(&snapshot, NULL, ONCE_ROWS, isatty(STDOUT_FILENO) ? columns : ONCE_ROWS, false);
     snapshot_free(&snapshot);
-    return 0;
+    return drawn;
 }
 
 /* SIGWINCH, Ctrl-Z and what ends us, as a descriptor; or -1. */
 static int open_signals(void)
 {
-    static const int wanted[] = {SIGWINCH, SIGTSTP, SIGINT, SIGTERM, SIGHUP};
+    static const int wanted[] = {SIGWINCH, SIGTSTP, SIGINT, SIGQUIT, SIGTERM, SIGHUP};
     sigset_t signals;
 
     sigemptyset(&signals);
@@ -185,7 +186,8 @@ static void redraw_until_quit(const struct board_view *view, int signal_fd,
         terminal_size(&rows, &columns);
         if (snapshot_take(&snapshot, view, (size_t)rows) < 0)
             continue;
-        screen_draw(&snapshot, previous.running == NULL ? NULL : &previous, rows, columns, true);
+        (void)screen_draw(&snapshot, previous.running == NULL ? NULL : &previous, rows, columns,
+                          true);
         snapshot_free(&previous);
         previous = snapshot;
     } while (wait_for_frame(signal_fd, terminal));
