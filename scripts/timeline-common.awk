@@ -28,7 +28,8 @@ $1 == "E" {
     outcome[$2, i] = $9
     cap[$2] = $10
     what[$2, i] = $11 == " " ? "no request" : $11
-    count_of[$2, $9]++
+    if (count_of[$2, $9]++ == 0)
+        kind[$2, ++kinds[$2]] = $9
 }
 
 # Nearest rank: the least wait that `share` percent of the clients do not exceed.
@@ -75,7 +76,17 @@ function bytes(n) {
     return n < 10737418240 ? sprintf("%.0f MiB", n / 1048576) : sprintf("%.0f GiB", n / 1073741824)
 }
 
-function settle(p,   first, i, k, n, key, part) {
+# "3 done, 1 timeout", in the order in which the clients met them: that of a `for (x in y)` is not the
+# same in every awk.
+function outcomes_of(p,   k, list) {
+    list = count_of[p, "done"] + 0 " done"
+    for (k = 1; k <= kinds[p]; k++)
+        if (kind[p, k] != "done")
+            list = list ", " count_of[p, kind[p, k]] " " kind[p, k]
+    return list
+}
+
+function settle(p,   first, i, k, n) {
     n = clients[p]
     first = began[p, 1]
     for (i = 2; i <= n; i++)
@@ -101,12 +112,7 @@ function settle(p,   first, i, k, n, key, part) {
     max[p] = wait[n]
     if (span[p] > longest)
         longest = span[p]
-    for (key in count_of) {
-        split(key, part, SUBSEP)
-        if (part[1] == p && part[2] != "done")
-            outcomes[p] = outcomes[p] ", " count_of[key] " " part[2]
-    }
-    outcomes[p] = (count_of[p, "done"] + 0) " done" outcomes[p]
+    outcomes[p] = outcomes_of(p)
 }
 
 function summary(p) {

@@ -17,7 +17,7 @@ function x_of(ns) {
 
 function rect(class, x, y, w, h) {
     printf "<rect class=\"%s\" x=\"%.2f\" y=\"%.1f\" width=\"%.2f\" height=\"%.1f\"/>\n", \
-        class, x, y, w < 0.4 ? 0.4 : w, h
+        class, x, y, (w < 0.4 ? 0.4 : w), h
 }
 
 function text(class, x, y, words) {

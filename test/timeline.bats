@@ -86,10 +86,8 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
         line 3 0 - 40 shutdown
     } >"$LEDGER"
     run text "$LEDGER"
-    assert_contains "${lines[0]}" '3 clients in 40 ms: 0 done, '
-    for outcome in timeout abandoned-in-queue shutdown; do
-        assert_contains "${lines[0]}" "1 $outcome"
-    done
+    assert_eq "${lines[0]}" \
+        '3 clients in 40 ms: 0 done, 1 timeout, 1 abandoned-in-queue, 1 shutdown'
     [[ ${lines[3]} == *'#|'*' timeout: GET f' ]]
     [[ ${lines[4]} == *'|.'* && ${lines[4]} != *'#'* ]]
     "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
@@ -139,6 +137,28 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     assert_contains "$output" 'GET ????? bytes'
     assert_contains "$output" '3 clients in 10 ms: 3 done'
     refute grep -q $'[\x01-\x09\x0b-\x1f\x7f]\|\xc2\x9b' <<<"$output"
+}
+
+@test "every awk that is here draws the same" {
+    local name command form
+    many 130 | sed 's/"done"/"broken"/;n;s/"done"/"timeout"/;n;n;s/"done"/"refused"/' >"$LEDGER"
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    for form in --text --svg; do
+        "$TIMELINE" "$form" "$LEDGER" "$LEDGER" >"$BATS_TEST_TMPDIR/own$form"
+    done
+    for name in mawk gawk 'busybox awk' original-awk bwk; do
+        command=$(command -v "${name%% *}") || continue
+        printf '#!/bin/sh\nexec %s "$@"\n' "$command${name#"${name%% *}"}" \
+            >"$BATS_TEST_TMPDIR/bin/awk"
+        chmod +x "$BATS_TEST_TMPDIR/bin/awk"
+        "$BATS_TEST_TMPDIR/bin/awk" 'BEGIN { exit }' || continue # a busybox without it
+        for form in --text --svg; do
+            PATH=$BATS_TEST_TMPDIR/bin:$PATH "$TIMELINE" "$form" "$LEDGER" "$LEDGER" \
+                >"$BATS_TEST_TMPDIR/other"
+            assert_file_eq "$BATS_TEST_TMPDIR/own$form" "$BATS_TEST_TMPDIR/other" ||
+                fail "drawn by $name"
+        done
+    done
 }
 
 @test "a terminal is shown text that fits, anything else gets SVG" {
