@@ -139,15 +139,22 @@ function layout(p) {
     group[p] = int((clients[p] + 119) / 120)
     row_count[p] = int((clients[p] + group[p] - 1) / group[p])
     row_height[p] = row_count[p] <= 40 ? 16 : 8
-    height[p] = 62 + BAND + 14 + row_count[p] * row_height[p] + 34
+    height[p] = HEAD + BAND + 14 + row_count[p] * row_height[p] + 34
+}
+
+# So much of a ledger's name as does not reach the legend.
+function short(name) {
+    return length(name) <= 50 ? name : substr(name, 1, 47) "..."
 }
 
 function panel(p, y,   top) {
     top = y
-    text("title", 20, y + 18, (panels > 1 ? title[p] ": " : "") summary(p))
-    text("words", 20, y + 38, waits(p) \
+    text("title", 20, y + 18, (panels > 1 ? short(title[p]) ": " : "") \
+        clients[p] " client" (clients[p] == 1 ? "" : "s") " in " time(span[p]))
+    text("words", 20, y + 37, outcomes[p])
+    text("words", 20, y + 54, waits(p) \
         (group[p] > 1 ? "; a row is " group[p] " clients: waiting above, served below" : ""))
-    y += 62
+    y += HEAD
     grid(y, BAND + 14 + row_count[p] * row_height[p])
     band(p, y)
     rows(p, y + BAND + 14)
@@ -155,25 +162,28 @@ function panel(p, y,   top) {
 }
 
 function legend() {
-    rect("waiting", LEFT + WIDTH - 190, 18, 14, 10)
-    text("words", LEFT + WIDTH - 171, 27, "waiting")
-    rect("served", LEFT + WIDTH - 115, 18, 14, 10)
-    text("words", LEFT + WIDTH - 96, 27, "served")
-    printf "<text class=\"mark\" x=\"%d\" y=\"28\">\303\227</text>\n", LEFT + WIDTH - 46
-    text("words", LEFT + WIDTH - 33, 27, "not done")
+    rect("waiting", TOTAL - 240, 14, 14, 10)
+    text("words", TOTAL - 221, 23, "waiting")
+    rect("served", TOTAL - 160, 14, 14, 10)
+    text("words", TOTAL - 141, 23, "served")
+    printf "<text class=\"mark\" x=\"%d\" y=\"24\">\303\227</text>\n", TOTAL - 87
+    text("words", TOTAL - 74, 23, "not done")
 }
 
 function draw(   p, y, total) {
     LEFT = 92
     WIDTH = 768
     BAND = 48
+    HEAD = 78 # the panel's words
+    RIGHT = 150 # what the longest outcome needs, after a row that ends at the end
+    TOTAL = LEFT + WIDTH + RIGHT
     total = 10
     for (p = 1; p <= panels; p++) {
         layout(p)
         total += height[p]
     }
-    printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"980\" height=\"%d\" " \
-        "viewBox=\"0 0 980 %d\" role=\"img\">\n", total, total
+    printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" " \
+        "viewBox=\"0 0 %d %d\" role=\"img\">\n", TOTAL, total, TOTAL, total
     print "<title>Who waited and who was served</title>"
     print "<style>"
     print "text { font: 12px sans-serif; fill: #222 }"

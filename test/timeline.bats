@@ -226,7 +226,20 @@ timeline: $LEDGER line 4 is no line of a ledger, and is left out"
     assert_contains "${lines[10]}" '|##############################|'
     "$TIMELINE" "short one" long >svg
     well_formed svg
-    grep -q '>short one: 1 client in 10 ms: 1 done<' svg
+    grep -q '>short one: 1 client in 10 ms<' svg
+}
+
+@test "SVG: the words above a panel have room, however many outcomes there are" {
+    local i=0 outcome long=$BATS_TEST_TMPDIR/${BATS_TEST_NAME:0:70}
+    for outcome in refused client-gone timeout too-slow broken abandoned-in-queue shutdown signal; do
+        line $((++i)) 0 0 "$i" "$outcome"
+    done >"$long"
+    "$TIMELINE" "$long" "$long" >"$BATS_TEST_TMPDIR/svg"
+    well_formed "$BATS_TEST_TMPDIR/svg"
+    grep -q '>0 done, 1 refused, 1 client-gone, .*, 1 signal</text>' "$BATS_TEST_TMPDIR/svg"
+    # A bold letter of 14 pixels is 9 wide on average, at the most; the legend begins at 770.
+    assert_eq "$(sed -nE 's/^<text class="title".*>(.*)<.*/\1/p' "$BATS_TEST_TMPDIR/svg" |
+        awk 'length * 9 > 750')" "" "titles that reach the legend"
 }
 
 @test "what cannot be drawn is an error that names it" {
