@@ -64,6 +64,25 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
              0                        40 ms'
 }
 
+@test "text: who is served is seen, however short it was, also among those who wait" {
+    local i
+    {
+        line 1 0 500 501
+        line 2 0 - 1 abandoned-in-queue
+        line 3 0 0 1000
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_contains "${lines[3]}" '|...............#              |'
+    assert_contains "${lines[4]}" '|.                             |'
+    # Fifty in rows of two: of each row one is served for a moment while the other waits on.
+    for ((i = 1; i <= 50; i += 2)); do
+        line "$i" 0 "$((i * 10))" "$((i * 10 + 1))"
+        line "$((i + 1))" 0 - 600 timeout
+    done >"$LEDGER"
+    run text "$LEDGER"
+    assert_eq "$(grep -cE '^ *[0-9]+-[0-9]+ \|[.]*#[.]*\| .* 1 not done$' <<<"$output")" 25 "rows"
+}
+
 @test "the percentiles are the nearest rank, of every client" {
     local i
     for i in 7 3 10 1 9 4 6 2 8 5; do
