@@ -233,6 +233,25 @@ timeline: $LEDGER line 4 is no line of a ledger, and is left out"
     sed -i 's/"server":2/"server":1/' "$LEDGER"
     run text "$LEDGER"
     assert_eq "${lines[0]}" '1 client in 10 ms: 1 done'
+    # And the first to leave may have a number that the server before never gave.
+    {
+        line 1 0 0 10
+        line 2 0 0 20 timeout
+        line 3 520 520 530
+        line 1 500 500 550
+        line 2 510 510 560
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_eq "${lines[0]}" '3 clients in 60 ms: 3 done'
+    # The same after a reboot, by a clock that began again.
+    {
+        line 1 900 900 910
+        line 2 900 900 920 timeout
+        line 3 20 20 30
+        line 1 0 0 50
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_eq "${lines[0]}" '2 clients in 50 ms: 2 done'
 }
 
 @test "two ledgers are drawn below each other, to one scale" {
