@@ -221,6 +221,15 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
 timeline: $LEDGER line 4 is no line of a ledger, and is left out"
 }
 
+@test "a file that is no ledger is told of in a few lines" {
+    seq 1 5000 >"$LEDGER"
+    run "$TIMELINE" "$LEDGER"
+    assert_eq "$status" 1 "exit status"
+    assert_eq "${#lines[@]}" 12 "lines"
+    assert_eq "${lines[10]}" "timeline: $LEDGER has 4990 more of them"
+    assert_eq "${lines[11]}" "timeline: no client is in $LEDGER"
+}
+
 @test "of a ledger that two servers wrote, the last one's clients are drawn" {
     {
         line 1 0 0 10
