@@ -4,7 +4,7 @@
 # this calls at the end. A panel p has
 #   title[p], cap[p], clients[p], span[p] (ns), p50[p], p95[p], max[p] (ns of waiting), outcomes[p]
 #   began[p, i], started[p, i] (-1: never), ended[p, i]    ns since its first accept, i from 1
-#   waited[p, i], number[p, i], outcome[p, i], what[p, i], moved[p, i]
+#   waited[p, i], number[p, i], outcome[p, i], what[p, i], peer[p, i], moved[p, i]
 #   events[p]; at[p, k], running[p, k]                      how many run from then on, k from 1
 # and all of them together the longest, ns.
 
@@ -28,6 +28,7 @@ $1 == "E" {
     outcome[$2, i] = $9
     cap[$2] = $10
     what[$2, i] = $11 == " " ? "no request" : $11
+    peer[$2, i] = $12
     if (count_of[$2, $9]++ == 0)
         kind[$2, ++kinds[$2]] = $9
 }

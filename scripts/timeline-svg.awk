@@ -68,7 +68,7 @@ function band(p, y,   k, top, points, level) {
 
 function one_row(p, i, y, h,   start) {
     start = started[p, i] < 0 ? ended[p, i] : started[p, i]
-    printf "<g><title>%s</title>\n", xml("client " number[p, i] ": " what[p, i] ", " outcome[p, i] \
+    printf "<g><title>%s</title>\n", xml("client " number[p, i] ", " peer[p, i] ": " what[p, i] ", " outcome[p, i] \
         "; waited " time(waited[p, i]) (started[p, i] < 0 ? ", never served" : \
         ", served " time(ended[p, i] - start) ", " bytes(moved[p, i])))
     # The whole row answers to the pointer.
@@ -135,8 +135,16 @@ function rows(p, y,   i, last, h, every) {
     return y
 }
 
+# How many clients share a row, so that there are at most 120 rows: a number one can count in.
+function share(n,   power) {
+    for (power = 1; n > 120 * 10 * power; power *= 10)
+        ;
+    return n <= 120 * power ? power : n <= 240 * power ? 2 * power : \
+        n <= 600 * power ? 5 * power : 10 * power
+}
+
 function layout(p) {
-    group[p] = int((clients[p] + 119) / 120)
+    group[p] = share(clients[p])
     row_count[p] = int((clients[p] + group[p] - 1) / group[p])
     row_height[p] = row_count[p] <= 40 ? 16 : 8
     height[p] = HEAD + BAND + 14 + row_count[p] * row_height[p] + 34

@@ -111,7 +111,7 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     [[ ${lines[4]} == *'|.'* && ${lines[4]} != *'#'* ]]
     "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
     well_formed "$BATS_TEST_TMPDIR/svg"
-    grep -q '<title>client 2: GET f, abandoned-in-queue; waited 30 ms, never served</title>' \
+    grep -q '<title>client 2, 127.0.0.1:1: GET f, abandoned-in-queue; waited 30 ms, never served</title>' \
         "$BATS_TEST_TMPDIR/svg"
     assert_eq "$(grep -c 'class="served"' "$BATS_TEST_TMPDIR/svg")" 2 "served parts, the legend's too"
 }
@@ -120,7 +120,7 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     many 10 >"$LEDGER"
     "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
     well_formed "$BATS_TEST_TMPDIR/svg"
-    assert_eq "$(grep -c '<title>client [0-9]*: GET f, done; waited 10 ms, served 5.0 ms, 7 bytes</title>' \
+    assert_eq "$(grep -c '<title>client [0-9]*, 127.0.0.1:1: GET f, done; waited 10 ms, served 5.0 ms, 7 bytes</title>' \
         "$BATS_TEST_TMPDIR/svg")" 10 "rows"
     grep -q '>cap 2</text>' "$BATS_TEST_TMPDIR/svg"
     grep -q '<title>at most 5 at once</title>' "$BATS_TEST_TMPDIR/svg"
@@ -134,8 +134,8 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     well_formed "$BATS_TEST_TMPDIR/svg"
     height=$(sed -nE '1s/.* height="([0-9]+)".*/\1/p' "$BATS_TEST_TMPDIR/svg")
     [ "$height" -le 1200 ] || fail "$height pixels high"
-    grep -q 'a row is 9 clients: ' "$BATS_TEST_TMPDIR/svg"
-    grep -q '<title>clients 991 to 999: waited 10 ms on average, 10 ms at most</title>' \
+    grep -q 'a row is 10 clients: ' "$BATS_TEST_TMPDIR/svg"
+    grep -q '<title>clients 991 to 1000: waited 10 ms on average, 10 ms at most</title>' \
         "$BATS_TEST_TMPDIR/svg"
     run text "$LEDGER"
     [ "${#lines[@]}" -le 46 ] || fail "${#lines[@]} lines"
