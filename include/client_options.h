@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct client_options {
     const char *host;
@@ -18,7 +19,8 @@ struct client_options {
     size_t jobs;
     int wait_ms; /* -1: for ever */
     bool quiet;
-    bool bare; /* --bare: requests without a newline */
+    mode_t mask; /* the umask that new files get; the process's own is 0 */
+    bool bare;   /* --bare: requests without a newline */
 };
 
 /* The name on the server that stands for `name` on the command line. Points into one of the two. */

@@ -6,11 +6,13 @@
 #include "running.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct ledger {
     const char *path; /* NULL: none is kept; borrowed */
     int dir_fd;       /* of its directory, to open it again from inside the sandbox; owned */
     int fd;           /* owned */
+    mode_t mode;      /* that it is created with, less the process's umask */
     bool failing;     /* told once, until a line is written again */
     bool torn;        /* the last line is not whole */
     size_t cap;       /* how many may run at once: for the lines */

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct session_config {
     int root_fd;           /* the directory served; borrowed */
@@ -15,6 +16,7 @@ struct session_config {
     uint64_t min_rate;     /* of data, bytes a second; see transfer.h; 0: any */
     uint64_t max_size;     /* of an upload, bytes */
     bool durable;          /* what DONE promises */
+    mode_t mask;           /* the umask that new files get; the process's own is 0 */
     bool may_put, may_del; /* false: refused */
     bool may_overwrite;    /* false: PUT creates new files only */
     bool verbose;          /* print the request and what is done about it */

@@ -26,16 +26,18 @@ struct staged {
     int fd;         /* open for writing; owned */
     int proc_fd;    /* /proc, for a process that cannot see it any more; or -1; borrowed */
     bool exclusive; /* it may not replace a file: staged_commit() then fails with EEXIST */
-    bool replaces;  /* a file: it gets that one's permission bits, `mode` */
-    mode_t mode;
+    mode_t mode;    /* its permission bits, which it is created with */
     char name[NAME_MAX + 1];
     char temp[sizeof STAGED_PREFIX + 12]; /* its temporary name, "" while it has none */
 };
 
 /* Begins a file `name` (one component) in the directory `dir_fd`, which must be open for reading.
- * `replaced` is the file it takes the place of, whose permission bits it gets, or NULL. Takes over
- * `dir_fd`, whatever the outcome. Returns 0, or -1 with errno from open(2). */
-int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced);
+ * `replaced` is the file it takes the place of, whose permission bits it gets; or NULL, and `mask`
+ * is the umask(2) of the user. The process's own must be 0: the file has the mode it will have from
+ * its creation on, and nothing ever changes it. Takes over `dir_fd`, whatever the outcome.
+ * Returns 0, or -1 with errno from open(2). */
+int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced,
+                mode_t mask);
 
 /* Sets `size` bytes of disk aside, so that a full disk is found out now; they read as zeros.
  * Returns 0, or -1 with errno: ENOSPC, EFBIG, EDQUOT, ... (fallocate(2)). */

@@ -16,9 +16,11 @@ int storage_open_root(const char *path);
 int storage_open_file(int root_fd, const char *name, uint64_t *size);
 
 /* Begins an upload that will appear at `name`, or with `overwrite` replace a regular file there.
+ * `mask`: see staged_open().
  * The caller ends `upload` with staged_commit() or staged_discard(). Returns 0, or -1 with errno;
  * EEXIST where there is a file that may not be replaced. */
-int storage_create(int root_fd, const char *name, bool overwrite, struct staged *upload);
+int storage_create(int root_fd, const char *name, bool overwrite, mode_t mask,
+                   struct staged *upload);
 
 /* Is there such a regular file? */
 bool storage_exists(int root_fd, const char *name);

@@ -148,6 +148,48 @@ refused_size() {
     assert_eq "$(stat -c %a "$ROOT/f")" 640 "the mode"
 }
 
+@test "a file has its mode from its creation on: none is ever changed, whatever the umask" {
+    local mode
+    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    printf new >"$BATS_TEST_TMPDIR/new"
+    umask 077
+    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$BATS_TEST_TMPDIR/trace"
+        -e "trace=openat,/^f?chmod")
+    start_server
+    for mode in 664 200 777; do
+        printf old >"$ROOT/$mode"
+        chmod "$mode" "$ROOT/$mode"
+        wire_put "$BATS_TEST_TMPDIR/new" "$mode"
+        assert_eq "$(stat -c %a "$ROOT/$mode")" "$mode" "the mode"
+    done
+    wire_put "$BATS_TEST_TMPDIR/new" f
+    assert_eq "$(stat -c %a "$ROOT/f")" 600 "the mode"
+    grep -q 'O_TMPFILE.* 0664) =' "$BATS_TEST_TMPDIR/trace"
+    assert_eq "$(grep -c chmod "$BATS_TEST_TMPDIR/trace")" 0 "modes changed"
+}
+
+@test "a default ACL takes the umask's place" {
+    command -v setfacl >/dev/null || skip "setfacl is not here"
+    mkdir -p "$ROOT/dir"
+    setfacl -d -m u::rw,g::rw,o::- "$ROOT/dir" 2>/dev/null || skip "no ACLs here"
+    printf new >"$BATS_TEST_TMPDIR/new"
+    umask 077
+    start_server
+    wire_put "$BATS_TEST_TMPDIR/new" dir/f
+    assert_eq "$(stat -c %a "$ROOT/dir/f")" 660 "the mode"
+}
+
+@test "the ledger and the board are created with what the umask leaves, also when reopened" {
+    local ledger=$BATS_TEST_TMPDIR/ledger board=$BATS_TEST_TMPDIR/board
+    umask 026
+    start_server --ledger "$ledger" --board "$board"
+    assert_eq "$(stat -c %a "$ledger" "$board")" $'640\n640' "the modes"
+    mv "$ledger" "$ledger.old"
+    kill -HUP "$SERVER_PID"
+    wait_until "$WAIT_SECONDS" test -e "$ledger"
+    assert_eq "$(stat -c %a "$ledger")" 640 "the mode"
+}
+
 @test "what follows the announced bytes is no part of the file" {
     start_server
     wire expect READY send 'PUT f\n' expect OK size 5 expect OK send 'hello and more' \

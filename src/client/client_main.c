@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
     case CMDLINE_RUN:
         break;
     }
+    options.mask = umask(0);
     signal(SIGPIPE, SIG_IGN); /* a connection that is gone is an error to report, not a death */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would lose the jobs' exit statuses */

@@ -36,7 +36,8 @@ static void target_discard(struct target *target)
 }
 
 /* Returns 0, or -1 with errno. */
-static int open_staged(struct target *target, const char *path, const struct stat *replaced)
+static int open_staged(struct target *target, const char *path, const struct stat *replaced,
+                       mode_t mask)
 {
     char real[PATH_MAX];
 
@@ -46,11 +47,11 @@ static int open_staged(struct target *target, const char *path, const struct sta
     int dir_fd = path_open_directory(path, O_RDONLY);
     if (dir_fd < 0)
         return -1;
-    return staged_open(&target->staged, dir_fd, path_base_name(path), replaced);
+    return staged_open(&target->staged, dir_fd, path_base_name(path), replaced, mask);
 }
 
 /* Returns 0, or -1 with errno. */
-static int target_open(struct target *target, const char *path)
+static int target_open(struct target *target, const char *path, mode_t mask)
 {
     struct stat st;
 
@@ -61,9 +62,9 @@ static int target_open(struct target *target, const char *path)
         return 0;
     }
     if (stat(path, &st) < 0)
-        return open_staged(target, path, NULL);
+        return open_staged(target, path, NULL, mask);
     if (S_ISREG(st.st_mode))
-        return open_staged(target, path, &st);
+        return open_staged(target, path, &st, mask);
     target->direct_fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
     target->owned = true;
     return target->direct_fd < 0 ? -1 : 0;
@@ -127,7 +128,7 @@ int command_get(const struct client_options *options, const char *name)
     int outcome = -1;
     const char *path = options->output != NULL ? options->output : path_base_name(name);
 
-    if (!is_file_name(path) || target_open(&target, path) < 0)
+    if (!is_file_name(path) || target_open(&target, path, options->mask) < 0)
         return client_error("unable to create file %s", path);
     if (link_open(&link, options) == 0) {
         outcome = converse(&link, name, &target, path);

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 /* At most about so many writers at once in one directory. It also ends the search where nothing
@@ -56,12 +57,10 @@ static bool clear_litter(const struct staged *staged)
 /* Creates the file under a temporary name, for filesystems without O_TMPFILE. */
 static int create_temp(struct staged *staged)
 {
-    const mode_t mode = staged->replaces ? S_IRUSR | S_IWUSR : 0666; /* nobody's business yet */
-
     for (int number = 0, attempt = 0; attempt < TEMP_ATTEMPTS; attempt++) {
         set_temp_name(staged, number);
         staged->fd = openat(staged->dir_fd, staged->temp,
-                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+                            O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, staged->mode);
         if (staged->fd < 0 && errno != EEXIST)
             break;
         if (staged->fd < 0) {
@@ -80,14 +79,21 @@ static int create_temp(struct staged *staged)
     return -1;
 }
 
-int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced)
+/* Where the directory has a default ACL, that takes the umask's place (umask(2)). */
+static mode_t mode_for(int dir_fd, const struct stat *replaced, mode_t mask)
 {
-    const mode_t permissions = S_IRWXU | S_IRWXG | S_IRWXO;
+    const mode_t permissions = S_IRWXU | S_IRWXG | S_IRWXO, usual = 0666;
 
-    *staged =
-        (struct staged){.dir_fd = dir_fd, .fd = -1, .proc_fd = -1, .replaces = replaced != NULL};
     if (replaced != NULL)
-        staged->mode = replaced->st_mode & permissions;
+        return replaced->st_mode & permissions;
+    return fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) > 0 ? usual : usual & ~mask;
+}
+
+int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced,
+                mode_t mask)
+{
+    *staged = (struct staged){.dir_fd = dir_fd, .fd = -1, .proc_fd = -1};
+    staged->mode = mode_for(dir_fd, replaced, mask);
     size_t len = strlen(name);
     if (len > NAME_MAX) {
         errno = ENAMETOOLONG;
@@ -95,7 +101,7 @@ int staged_open(struct staged *staged, int dir_fd, const char *name, const struc
     }
     memcpy(staged->name, name, len + 1);
 
-    staged->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    staged->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, staged->mode);
     if (staged->fd >= 0) {
         (void)flock(staged->fd, LOCK_EX | LOCK_NB); /* nobody else can have it */
         return 0;
@@ -194,8 +200,6 @@ int staged_commit(struct staged *staged, bool durable)
 {
     int outcome = -1;
 
-    if (staged->replaces && fchmod(staged->fd, staged->mode) < 0)
-        goto out;
     if (durable && fsync(staged->fd) < 0)
         goto out;
     if (take_name_undisturbed(staged) < 0)

@@ -24,7 +24,7 @@ enum { LINE_MAX_BYTES = 16 * 1024, WALL_TEXT = 40 };
 static int open_file(const struct ledger *ledger)
 {
     return openat(ledger->dir_fd, path_base_name(ledger->path),
-                  O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+                  O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, ledger->mode);
 }
 
 /* A server before this one may have met a full disk. */
@@ -49,7 +49,7 @@ static bool is_same_file(int a, int b)
 
 int ledger_open(struct ledger *ledger, const char *path, size_t cap)
 {
-    *ledger = (struct ledger){.path = path, .dir_fd = -1, .fd = -1, .cap = cap};
+    *ledger = (struct ledger){.path = path, .dir_fd = -1, .fd = -1, .mode = 0644, .cap = cap};
     if (path == NULL)
         return 0;
     ledger->dir_fd = path_open_directory(path, O_PATH);

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Every waiting client takes a descriptor; the soft limit is often 1024 for the sake of select(2),
@@ -101,6 +102,9 @@ static int open_all(struct server *server)
         return -1;
     }
     server->manager.board.header->port = server->acceptor.port;
+    /* From here on everything is created with the very mode it is to have (staged.h). */
+    server->config.mask = umask(0);
+    server->manager.ledger.mode &= ~server->config.mask;
     return 0;
 }
 

@@ -172,6 +172,7 @@ static const struct sandbox_rule common_rules[] = {
     {.number = SYS_fcntl, .argument = 1, .mask = ~0U, .value = F_SETPIPE_SZ},
     {.number = SYS_fallocate},
     {.number = SYS_ftruncate},
+    {.number = SYS_fgetxattr}, /* has the directory a default ACL? */
     {.number = SYS_fchmod, .argument = 1, .mask = ~0777U, .value = 0}, /* no set-user-id */
     {.number = SYS_fsync},
     {.number = SYS_flock},

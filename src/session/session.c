@@ -312,8 +312,8 @@ static int prepare(struct session *s, struct grant *grant)
             errno = EROFS;
             return -1;
         }
-        if (storage_create(config->root_fd, s->parsed.name, config->may_overwrite, &grant->upload) <
-            0)
+        if (storage_create(config->root_fd, s->parsed.name, config->may_overwrite, config->mask,
+                           &grant->upload) < 0)
             return -1;
         grant->upload.proc_fd = config->proc_fd;
         return 0;

@@ -148,7 +148,8 @@ int storage_open_file(int root_fd, const char *name, uint64_t *size)
     return fd;
 }
 
-int storage_create(int root_fd, const char *name, bool overwrite, struct staged *upload)
+int storage_create(int root_fd, const char *name, bool overwrite, mode_t mask,
+                   struct staged *upload)
 {
     struct stat old;
     const char *final;
@@ -167,7 +168,7 @@ int storage_create(int root_fd, const char *name, bool overwrite, struct staged 
     int dir_fd = open_parent(root_fd, name, &final);
     if (dir_fd < 0)
         return -1;
-    if (staged_open(upload, dir_fd, final, replaces ? &old : NULL) < 0)
+    if (staged_open(upload, dir_fd, final, replaces ? &old : NULL, mask) < 0)
         return -1;
     upload->exclusive = !overwrite;
     return 0;
