@@ -121,42 +121,54 @@ compare-doc:
 # ---- testing ----
 #
 # Every test/*.bats runs once for each server, except those whose second line says that they are
-# about processes ("# Runs on: ferryd") or about the client alone ("# Runs on: once").
+# about processes ("# Runs on: ferryd") or not about a server ("# Runs on: once").
 
 SERVERS ?= ferryd ferryd-threads
-# What is about the client alone runs beside one of them.
+# What is not about a server runs beside one of them.
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
+# What is about the scripts, the documents and the tests themselves: `make test-house`.
+HOUSE_TESTS   = compare lab_guide lib links negative_controls timeline
+PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
+TESTS    = $(PROGRAM_TESTS)
 # Those that take longest start first, so that the end is not a wait for one of them.
 SLOW     = negative_controls compare corpus hostile_clients sizes sandbox limits fallback
-ALL_TESTS = $(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats)))
-TESTS    = $(SLOW) $(filter-out $(SLOW),$(ALL_TESTS))
+IN_ORDER = $(filter $(TESTS),$(SLOW)) $(filter-out $(SLOW),$(TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
 PROCESS_TESTS := $(call tagged,ferryd)
 CLIENT_TESTS  := $(call tagged,once)
 tests_for = $(filter-out $(if $(filter ferryd-threads,$(1)),$(PROCESS_TESTS)) \
-              $(if $(filter $(ONCE_BESIDE),$(1)),,$(CLIENT_TESTS)),$(TESTS))
-TAPS = $(foreach test,$(TESTS),$(foreach server,$(SERVERS),$(patsubst %,$(RESULTS)/$(server)/%.tap,\
+              $(if $(filter $(ONCE_BESIDE),$(1)),,$(CLIENT_TESTS)),$(IN_ORDER))
+TAPS = $(foreach test,$(IN_ORDER),$(foreach server,$(SERVERS),$(patsubst %,$(RESULTS)/$(server)/%.tap,\
          $(filter $(test),$(call tests_for,$(server))))))
 # A file that hangs is a failure, not a wait.
 TEST_SECONDS ?= 600
 
-.PHONY: test test-run $(TAPS)
+ifneq ($(filter test test-house test-run sanitize asan tsan coverage,$(MAKECMDGOALS)),)
+ifeq ($(shell command -v bats 2>/dev/null),)
+$(error bats is not installed: scripts/test installs it, or says how)
+endif
+endif
+
+.PHONY: test test-house test-run clean-results $(TAPS)
 
 test: test-run
 	@test/summary $(RESULTS)
 
+test-house:
+	@$(MAKE) --no-print-directory TESTS="$(HOUSE_TESTS)" RESULTS=$(BUILD)/house test
+
 # Runs everything and judges nothing: test/summary does.
 test-run: clean-results
+	@echo "running $(words $(TAPS)) test files: $(BUILD)"
 	@$(MAKE) --no-print-directory $(TAPS)
+	@test/run-file
 
 $(TAPS): $(RESULTS)/%.tap: all probes
 	@mkdir -p $(@D)
-	@SERVER=$(*D) BIN="$(abspath $(BUILD))" SANITIZED="$(SANITIZED)" \
-	    timeout $(TEST_SECONDS) bats --tap test/$(*F).bats >$@ 2>&1 </dev/null; \
-	    echo "# exit status $$?" >>$@
+	@BIN="$(abspath $(BUILD))" SANITIZED="$(SANITIZED)" TEST_SECONDS=$(TEST_SECONDS) \
+	    FILES=$(words $(TAPS)) test/run-file $(*D) $(*F) $@
 
-.PHONY: clean-results
 clean-results: all probes
 	@rm -rf $(RESULTS)
 
@@ -164,6 +176,8 @@ clean-results: all probes
 
 ASAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+# The helpers of lib.bash have to see a sanitizer's server as it is.
+SANITIZER_TESTS = $(PROGRAM_TESTS) lib
 
 .PHONY: sanitize asan tsan coverage lint format links
 
@@ -172,13 +186,13 @@ sanitize: asan tsan
 
 asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="$(ASAN_FLAGS)" \
-	    LDFLAGS="-fsanitize=address,undefined" SANITIZED=address test-run
+	    LDFLAGS="-fsanitize=address,undefined" SANITIZED=address TESTS="$(SANITIZER_TESTS)" test-run
 
 # Threads are what the thread sanitizer can see into, and the client has none.
 tsan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_FLAGS)" \
 	    LDFLAGS="-fsanitize=thread" SANITIZED=thread SERVERS=ferryd-threads \
-	    ONCE_BESIDE= test-run
+	    ONCE_BESIDE= TESTS="$(SANITIZER_TESTS)" test-run
 
 # A worker process leaves by _exit(2) and reports nothing; the thread twin runs the same objects.
 coverage:
@@ -188,7 +202,7 @@ coverage:
 
 C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c))
 H_FILES     = $(sort $(wildcard include/*.h test/hostile/*.h))
-SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/summary .ci/run
+SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary .ci/run
 
 lint:
 	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
