@@ -17,7 +17,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude -include include/banned.h $(WARNINGS)
 
 COMMON  = proto report path units io log cmdline transfer staged
-MANAGER = server_main options identity admission acceptor peer pending running manager board ledger
+MANAGER = server_main options identity admission acceptor peer sources pending running manager board ledger
 SESSION = session storage sandbox
 TOP     = top_main snapshot screen
 CLIENT  = client_main client_options link commands get put del progress

@@ -3,6 +3,7 @@
 #define FERRY_PENDING_H
 
 #include "peer.h"
+#include "sources.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@ struct pending {
 struct pending_queue {
     struct pending *ring; /* borrowed; the oldest is ring[head] */
     size_t capacity, head, count;
+    struct sources sources; /* those of its clients, where somebody wants to know; else empty */
 };
 
 /* An empty queue in `ring`, which has room for `capacity` records and must outlive it. */
@@ -45,9 +47,12 @@ void pending_remove(struct pending_queue *queue, size_t place);
  * a connection that ends without any wants none. */
 bool pending_has_left(const struct pending *client);
 
-/* Forgets those that have left, after `on_left` was called for each, which closes it; the others
- * keep their order. Returns how many. */
-size_t pending_sweep(struct pending_queue *queue,
+/* How many of those who wait are of this source; 0 where the queue does not count them. */
+size_t pending_from(const struct pending_queue *queue, struct peer_address source);
+
+/* Forgets those that have left, of `source` alone where that is not NULL, after `on_left` was
+ * called for each, which closes it; the others keep their order. Returns how many. */
+size_t pending_sweep(struct pending_queue *queue, const struct peer_address *source,
                      void (*on_left)(void *arg, const struct pending *client), void *arg);
 
 #endif

@@ -350,6 +350,75 @@ replay() {
     assert_eq "$(replay 2 5)" "2 5" "the most that ran of one source, and in all"
 }
 
+# ---- --per-source and the queue ----
+
+@test "one address that connects without end leaves others their places in the queue" {
+    local i
+    start_server -vv --ledger "$BATS_TEST_TMPDIR/ledger" --request-timeout 600 -t 600 -g 0 \
+        --per-source 1 --queue 20 -- 5
+    from 127.0.0.1 hold A
+    held A
+    # 22 more: 5 places of 20 are a quarter, and the others are closed unanswered.
+    for i in {1..5}; do
+        from 127.0.0.1 hold "W$i"
+    done
+    for i in {1..17}; do
+        from 127.0.0.1 get_nothing
+    done
+    from 127.0.0.2 hold B
+    held B
+    wait_for_line "$SERVER_OUT" ' over its share, 127\.0\.0\.1:[0-9]+ \(1 running, 5 waiting\)$' 17
+    refute is_served W1
+    # Who waited within the share still does, and whose turn has come makes room for one more.
+    release A
+    held W1
+    from 127.0.0.1 hold W6
+    release W1
+    held W2
+    stop_server
+    # As for those who are not allowed, there is no line for whoever was turned away.
+    assert_eq "$(wc -l <"$BATS_TEST_TMPDIR/ledger")" 8 "lines of the ledger"
+}
+
+@test "those of a source who have left do not count against its share of the queue" {
+    start_server -vv --request-timeout 600 -t 600 --per-source 1 --queue 8 -- 2
+    from 127.0.0.1 hold A1 A2 A3
+    held A1
+    from 127.0.0.1 get_nothing # two places of eight are taken
+    release A2 A3
+    wait_until "$WAIT_SECONDS" a_place_is_free
+    release A1
+    held A4
+}
+
+# A new client A4, which is not turned away. To look who has left has its own bound in time, so one
+# that comes too early is turned away, and comes again.
+a_place_is_free() {
+    local seen
+    rm -f "$BATS_TEST_TMPDIR/hold.A4.in"
+    seen=$(grep -cE "$DECIDED" "$SERVER_OUT")
+    from 127.0.0.1 hold A4
+    wait_for_line "$SERVER_OUT" "$DECIDED" $((seen + 1))
+    grep -E "$DECIDED" "$SERVER_OUT" | tail -n 1 | grep -q ' queued, '
+}
+DECIDED=' client [0-9]+ (queued|over its share), '
+
+@test "as many of one source as may run are never turned away, however small the queue" {
+    start_server -vv --per-source 3 --queue 4 -- 5
+    # All of them are there at once when the server looks.
+    kill -STOP "$SERVER_PID"
+    from 127.0.0.1 hold A1 A2 A3
+    kill -CONT "$SERVER_PID"
+    held A1 A2 A3
+}
+
+@test "without --per-source one address may fill the queue" {
+    start_server -vv --request-timeout 600 -t 600 --queue 4 -- 1
+    hold a b c d e
+    held a
+    wait_for_line "$SERVER_OUT" ' \(1 running, 4 waiting\)$'
+}
+
 @test "for IPv6 a source is a /64, for IPv4 an address" {
     has_ipv6 || skip "needs IPv6"
     # The machine's own: ::1 is one source, and 127.0.0.1 another.

@@ -139,17 +139,50 @@ static void enqueue(struct manager *m, struct pending *client)
     decision(m, "client %" PRIu64 " queued, %s", client->serial, peer_format(&client->peer, text));
 }
 
-static void admit(struct manager *m, struct pending *client)
+/* Those of this source who have left do not count. To look takes a system call for each of them, so
+ * it may take a tenth of our time; whoever knocks without end gets no more of it. */
+static void sweep_source(struct manager *m, const struct peer_address *source)
+{
+    int64_t began_ns = io_now_ns();
+
+    if (began_ns < m->share_due_ns)
+        return;
+    board_begin_change(&m->board);
+    size_t left = pending_sweep(&m->queue, source, dismiss_abandoned, m);
+    board_end_change(&m->board, &m->running, &m->queue);
+    if (left > 0)
+        decision(m, "share used up, but %zu had left", left);
+    int64_t now_ns = io_now_ns();
+    m->share_due_ns = now_ns + 9 * (now_ns - began_ns);
+}
+
+/* Has the source of this client its share of the queue already? */
+static bool is_over_share(struct manager *m, const struct pending *client)
+{
+    if (pending_from(&m->queue, client->source) < m->queue_share)
+        return false;
+    sweep_source(m, &client->source);
+    return pending_from(&m->queue, client->source) >= m->queue_share;
+}
+
+/* One who is turned away cannot be left to the kernel's backlog, which is one line for everybody:
+ * those behind it would have to wait for it. */
+static void turn_away(struct manager *m, const struct pending *client, const char *why)
 {
     char text[PEER_TEXT_MAX];
 
-    if (admission_allows(&m->options->allowed, &client->peer)) {
-        enqueue(m, client);
-        return;
-    }
     io_close(client->fd);
-    decision(m, "client %" PRIu64 " not allowed, %s", client->serial,
-             peer_format(&client->peer, text));
+    decision(m, "client %" PRIu64 " %s, %s", client->serial, why, peer_format(&client->peer, text));
+}
+
+static void admit(struct manager *m, struct pending *client)
+{
+    if (!admission_allows(&m->options->allowed, &client->peer))
+        turn_away(m, client, "not allowed");
+    else if (is_over_share(m, client))
+        turn_away(m, client, "over its share");
+    else
+        enqueue(m, client);
 }
 
 static void accept_from(struct manager *m, int listen_fd)
@@ -234,7 +267,7 @@ static void sweep_full_queue(struct manager *m)
         return;
     m->sweep_due_ms = io_now_ms() + TICK_MS;
     board_begin_change(&m->board);
-    size_t left = pending_sweep(&m->queue, dismiss_abandoned, m);
+    size_t left = pending_sweep(&m->queue, NULL, dismiss_abandoned, m);
     board_end_change(&m->board, &m->running, &m->queue);
     if (left > 0)
         decision(m, "queue full, but %zu had left", left);
@@ -404,17 +437,36 @@ int manager_init(struct manager *m, const struct options *options, struct accept
     return m->stop_fd < 0 ? -1 : 0;
 }
 
+/* How many places of the queue one source may have. A quarter leaves room for three more like it;
+ * but never fewer than may run at once, or some of a burst would be turned away who need not have
+ * waited. */
+static size_t queue_share(const struct options *options)
+{
+    size_t quarter = options->max_pending / 4;
+    size_t at_once =
+        options->per_source < options->max_running ? options->per_source : options->max_running;
+
+    if (options->per_source == 0)
+        return options->max_pending;
+    return quarter > at_once ? quarter : at_once;
+}
+
 int manager_open_board(struct manager *m)
 {
     const struct options *options = m->options;
+    int outcome = board_init(&m->board, options->board, &m->running, &m->queue,
+                             options->max_running, options->max_pending);
 
-    return board_init(&m->board, options->board, &m->running, &m->queue, options->max_running,
-                      options->max_pending);
+    m->queue_share = queue_share(options);
+    if (outcome == 0 && options->per_source > 0)
+        outcome = sources_init(&m->queue.sources, m->queue.capacity);
+    return outcome;
 }
 
 void manager_free(struct manager *m)
 {
     io_close(m->stop_fd);
     ledger_close(&m->ledger);
+    sources_free(&m->queue.sources);
     board_free(&m->board);
 }

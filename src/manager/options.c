@@ -45,7 +45,7 @@ static const char usage[] =
     "                            the kernel offers (default), with all of it, not at all\n"
     "      --allow ADDR[/BITS]   serve these addresses only; may be repeated\n"
     "      --per-source N        at most N clients at once from one IPv4 address or\n"
-    "                            IPv6 /64\n"
+    "                            IPv6 /64, and a quarter of the queue\n"
     "      --request-timeout SECS   for each of a client's turns before the data\n"
     "                            (default 10)\n"
     "      --min-rate BYTES      a second, on average after 10 s of data; 0 for none\n"

@@ -30,10 +30,12 @@ void pending_push(struct pending_queue *queue, const struct pending *client)
 {
     *pending_at(queue, queue->count) = *client;
     queue->count++;
+    sources_add(&queue->sources, client->source);
 }
 
 void pending_remove(struct pending_queue *queue, size_t place)
 {
+    sources_drop(&queue->sources, pending_at(queue, place)->source);
     for (; place > 0; place--) /* those before it move up */
         *pending_at(queue, place) = *pending_at(queue, place - 1);
     queue->head = (queue->head + 1) % queue->capacity;
@@ -47,17 +49,25 @@ bool pending_has_left(const struct pending *client)
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-size_t pending_sweep(struct pending_queue *queue,
+size_t pending_from(const struct pending_queue *queue, struct peer_address source)
+{
+    return sources_count(&queue->sources, source);
+}
+
+size_t pending_sweep(struct pending_queue *queue, const struct peer_address *source,
                      void (*on_left)(void *arg, const struct pending *client), void *arg)
 {
     size_t kept = 0, before = queue->count;
 
     for (size_t place = 0; place < before; place++) {
         struct pending *client = pending_at(queue, place);
-        if (pending_has_left(client))
-            on_left(arg, client);
-        else
+        bool asked = source == NULL || peer_address_equal(client->source, *source);
+        if (!asked || !pending_has_left(client)) {
             *pending_at(queue, kept++) = *client;
+            continue;
+        }
+        sources_drop(&queue->sources, client->source);
+        on_left(arg, client);
     }
     queue->count = kept;
     return before - kept;
