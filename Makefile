@@ -16,7 +16,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 # What the code cannot be compiled without; the caller's CFLAGS come after it.
 FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude -include include/banned.h $(WARNINGS)
 
-COMMON  = proto report path units io log cmdline transfer staged
+COMMON  = proto report path units io sink log cmdline transfer staged
 MANAGER = server_main options identity admission acceptor peer sources pending running manager board ledger
 SESSION = session storage sandbox
 TOP     = top_main snapshot screen

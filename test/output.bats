@@ -238,6 +238,142 @@ server receiving request: GET ${name// /\\x01}"
     stop_server
 }
 
+# ---- a reader that does not read ----
+
+# unread KIND [OPTION...]: a server whose output, both of it, goes to one of those, which nobody reads
+unread() {
+    # shellcheck disable=SC2034
+    SERVER_PREFIX=("$BIN/test/unread" "$1")
+    start_server -v "${@:2}" -- 8
+}
+
+# Somebody reads. What there is comes to SERVER_OUT.
+read_it() {
+    kill -USR1 "$SERVER_JOB"
+}
+
+# crowd N: so many clients are served, whoever reads
+crowd() {
+    run "$SWARM" -c 16 -n "$1" -t 30 "$PORT" GET f
+    assert_contains "$output" "ok $1 failed 0"
+}
+
+# dropped: how many lines the server says it has dropped
+dropped() {
+    awk '/^server dropped [0-9]+ lines? that could not be written\r?$/ { n += $3 } END { print n + 0 }' \
+        "$SERVER_OUT"
+}
+
+# printed: how many of its other lines there are, each of them whole
+printed() {
+    local address='127\.0\.0\.1:[0-9]+'
+    tr -d '\r' <"$SERVER_OUT" | grep -cxE \
+        "server (waiting on port [0-9]+|connected to client at $address|receiving request: GET f|sending 5 bytes|done with client at $address: done)"
+}
+
+EACH=3 # lines for a client
+
+# all_accounted_for CLIENTS: to wait for
+all_accounted_for() {
+    [ $((1 + $1 * EACH)) -eq $(($(printed) + $(dropped))) ]
+}
+
+@test "a terminal, pipe or socket that nobody reads holds nobody up, and what was lost is told" {
+    local kind
+    for kind in terminal pipe socket; do
+        unread "$kind"
+        crowd 100
+        read_it
+        wait_until "$WAIT_SECONDS" all_accounted_for 100 ||
+            fail "$kind: $(printed) printed, $(dropped) dropped" "$(grep -v '^server' "$SERVER_OUT")"
+        [ "$(dropped)" -gt 20 ] || fail "$kind: only $(dropped) were dropped"
+        # And it goes on where it was.
+        crowd 1
+        wait_until "$WAIT_SECONDS" all_accounted_for 101
+        stop_server
+    done
+}
+
+@test "a server whose terminal nobody reads serves on, and stops when it is told to" {
+    unread terminal
+    crowd 320
+    stop_server
+}
+
+# complained: how often the server has complained of its ledger, in lines printed and lines dropped
+complained() {
+    tr -d '\r' <"$SERVER_OUT" | awk -v server="$SERVER:" '
+        $1 == server && /: cannot open the ledger .* again: .*; keeping the one there was$/ { n++ }
+        $1 == server && /: dropped [0-9]+ lines? that could not be written$/ { n += $3 }
+        END { print n + 0 }'
+}
+
+has_complained() {
+    [ "$(complained)" -eq "$1" ]
+}
+
+@test "lines on standard error do not wait either, and have a count of their own" {
+    local ledger=$BATS_TEST_TMPDIR/ledger
+    unread terminal --ledger "$ledger"
+    crowd 100
+    # What cannot be opened again is complained of.
+    mv "$ledger" "$ledger.1"
+    mkdir "$ledger"
+    for _ in 1 2 3; do
+        kill -HUP "$SERVER_PID"
+        crowd 1
+    done
+    read_it
+    wait_until "$WAIT_SECONDS" has_complained 3 || fail "$(complained) complaints"
+    stop_server
+}
+
+# open_flags PID FD: of that open file, as octal digits
+open_flags() {
+    sed -n 's/^flags:[[:space:]]*//p' "/proc/$1/fdinfo/$2"
+}
+
+@test "what others share with the server is left as it was" {
+    local both flags
+    mkfifo "$BATS_TEST_TMPDIR/shared"
+    exec {both}<>"$BATS_TEST_TMPDIR/shared"
+    flags=$(open_flags "$$" "$both")
+    # shellcheck disable=SC2016,SC2034 # for the inner shell; read by start_server
+    SERVER_PREFIX=(bash -c 'exec "$@" >&'"$both"' 2>&1' bash)
+    start_server -v --sandbox=off
+    # Its own open file never waits (O_NONBLOCK is 04000); that of the others waits as before.
+    (($(open_flags "$SERVER_PID" 1) & 04000)) || fail "standard output may wait"
+    (($(open_flags "$SERVER_PID" 2) & 04000)) || fail "standard error may wait"
+    assert_eq "$(open_flags "$$" "$both")" "$flags" "flags of the shared open file"
+    exec {both}>&-
+}
+
+@test "a pipe that is another user's, and cannot be opened again, holds nobody up either" {
+    [ "$EUID" -eq 0 ] || skip "needs two users"
+    make_readable "$ROOT"
+    # shellcheck disable=SC2034
+    SERVER_PREFIX=("$BIN/test/unread" pipe setpriv "--reuid=$NOBODY" "--regid=$NOBODY" --clear-groups)
+    FERRYD=$(_public_copy "$FERRYD") start_server -v -- 8
+    crowd 100
+    read_it
+    wait_until "$WAIT_SECONDS" all_accounted_for 100
+    stop_server
+}
+
+@test "a --ready-fd that nobody reads does not keep the server from serving" {
+    local both
+    mkfifo "$BATS_TEST_TMPDIR/full"
+    exec {both}<>"$BATS_TEST_TMPDIR/full"
+    head -c 65536 /dev/zero >&"$both"
+    "$FERRYD" -d "$ROOT" --sandbox=off --ready-fd 5 0 5>&"$both" >"$BATS_TEST_TMPDIR/said" 2>&1 \
+        </dev/null 3>&- 4>&- &
+    track "$!"
+    wait_for_line "$BATS_TEST_TMPDIR/said" "^$SERVER: --ready-fd 5: Resource temporarily unavailable\$"
+    kill -TERM "$!"
+    wait "$!"
+    exec {both}>&-
+}
+
 # decided N WORDS: the manager's line, N of them, with its time before and its figures after
 decided() {
     wait_for_line "$SERVER_OUT" \

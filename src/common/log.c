@@ -1,28 +1,140 @@
 /* log.c - lines for people, each a single write(2).
  *
  * Called by: everyone who may speak: the command lines, manager.c, session.c, the client.
- * Runs in:   any process or thread; no state. */
+ * Runs in:   any process or thread; its state is set once, at the start, but for the counts. */
 #include "log.h"
 
+#include "io.h"
+#include "sink.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+/* ---- a stream that may not wait ---- */
+
+/* Shared by all processes of a server: workers are short-lived, and whoever finds room tells. A
+ * worker that lies here forges no more than it could print. */
+struct tally {
+    uint64_t dropped;
+    bool torn; /* the last line is not whole: the next one begins with a newline */
+};
+
+struct stream {
+    struct sink sink;
+    struct tally *tally;   /* NULL: its lines wait */
+    const char *complaint; /* the head of the line that tells the count */
+};
+
+static struct stream streams[] = {{{STDOUT_FILENO, SINK_WRITE, false}, NULL, "server"},
+                                  {{STDERR_FILENO, SINK_WRITE, false}, NULL, ""}};
+enum { STREAMS = sizeof streams / sizeof streams[0] };
+
+static struct stream *stream_of(int fd)
+{
+    for (size_t i = 0; i < STREAMS; i++)
+        if (streams[i].sink.fd == fd && streams[i].tally != NULL)
+            return &streams[i];
+    return NULL;
+}
+
+int log_never_wait(const char *program)
+{
+    struct tally *tallies = mmap(NULL, STREAMS * sizeof *tallies, PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (tallies == MAP_FAILED)
+        return -1;
+    streams[1].complaint = program;
+    for (size_t i = 0; i < STREAMS; i++) {
+        if (sink_open(&streams[i].sink, streams[i].sink.fd) < 0)
+            log_error(program,
+                      "nothing will be printed on standard %s, which could make us wait: %s",
+                      i == 0 ? "output" : "error", strerror(errno));
+        streams[i].tally = &tallies[i];
+    }
+    return 0;
+}
+
+enum { TERMINAL_BUSY_MS = 5 };
+
+/* While another process writes to a terminal, it refuses those that would not wait for that; so
+ * it is asked again. Not where lines have been dropped already: there, nobody reads. */
+static ssize_t write_patiently(const struct stream *stream, const char *text, size_t len)
+{
+    ssize_t written = sink_write(&stream->sink, text, len);
+
+    if (written >= 0 || errno != EAGAIN || !stream->sink.terminal ||
+        __atomic_load_n(&stream->tally->dropped, __ATOMIC_RELAXED) > 0)
+        return written;
+    const int64_t deadline_ms = io_now_ms() + TERMINAL_BUSY_MS;
+    while (written < 0 && errno == EAGAIN && io_now_ms() < deadline_ms &&
+           io_wait(stream->sink.fd, POLLOUT, deadline_ms) == 0)
+        written = sink_write(&stream->sink, text, len);
+    return written;
+}
+
+/* Writes `line[1]` to the end, after a newline in `line[0]` where the last line is torn. Returns
+ * true when all of it has been written, or all but its newline, which then is the next one's. */
+static bool put_line(const struct stream *stream, char *line, size_t len)
+{
+    bool torn = __atomic_exchange_n(&stream->tally->torn, false, __ATOMIC_RELAXED);
+    const char *text = torn ? line : line + 1;
+    const size_t whole = torn ? len : len - 1;
+
+    line[0] = '\n';
+    ssize_t written = write_patiently(stream, text, whole);
+    if (written > 0)
+        torn = text[written - 1] != '\n';
+    if (torn)
+        __atomic_store_n(&stream->tally->torn, true, __ATOMIC_RELAXED);
+    return written > 0 && (size_t)written >= whole - 1;
+}
+
+/* Returns true when there is nothing (more) to be told. */
+static bool tell_dropped(const struct stream *stream)
+{
+    char line[128];
+    uint64_t count = __atomic_exchange_n(&stream->tally->dropped, 0, __ATOMIC_RELAXED);
+
+    if (count == 0)
+        return true;
+    int len =
+        snprintf(line, sizeof line, "\n%s%s dropped %" PRIu64 " line%s that could not be written\n",
+                 stream->complaint, stream == &streams[0] ? "" : ":", count, count == 1 ? "" : "s");
+    if (put_line(stream, line, (size_t)len))
+        return true;
+    __atomic_fetch_add(&stream->tally->dropped, count, __ATOMIC_RELAXED);
+    return false;
+}
+
+void log_catch_up(void)
+{
+    for (size_t i = 0; i < STREAMS; i++)
+        if (streams[i].tally != NULL)
+            (void)tell_dropped(&streams[i]);
+}
+
+/* ---- a line ---- */
 
 __attribute__((format(printf, 2, 0))) static void write_line(int fd, const char *format,
                                                              va_list args)
 {
-    char line[LOG_LINE_MAX];
-    const size_t room = sizeof line - 1; /* the newline's place is kept */
+    char line[1 + LOG_LINE_MAX];          /* its first byte is put_line()'s */
+    const size_t room = LOG_LINE_MAX - 1; /* the newline's place is kept */
+    const struct stream *stream = stream_of(fd);
     int saved = errno;
 
-    int printed = vsnprintf(line, room, format, args);
-    size_t len = printed < 0 ? 0 : (size_t)printed < room ? (size_t)printed : room - 1;
+    int printed = vsnprintf(line + 1, room, format, args);
+    size_t len = 1 + (printed < 0 ? 0 : (size_t)printed < room ? (size_t)printed : room - 1);
     line[len++] = '\n';
-    struct pollfd slot = {.fd = fd, .events = POLLOUT};
-    if (poll(&slot, 1, 0) > 0 && write(fd, line, len) < 0) {
-        /* Nobody reads us: see log.h. */
-    }
+    if (stream == NULL)
+        (void)io_write_all(fd, line + 1, len - 1);
+    else if (!tell_dropped(stream) || !put_line(stream, line, len))
+        __atomic_fetch_add(&stream->tally->dropped, 1, __ATOMIC_RELAXED);
     errno = saved;
 }
 

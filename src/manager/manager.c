@@ -282,6 +282,7 @@ static void wait_for_event(struct manager *m, int timeout_ms)
 
     sweep_full_queue(m);
     do {
+        log_catch_up();
         sleep_once(m, (int)left_ms);
         left_ms = until_ms - io_now_ms();
     } while (m->options->tick_only && !m->stopping && left_ms > 0);
@@ -363,6 +364,7 @@ static bool wait_for_workers(struct manager *m, int timeout_ms)
 
     for (;;) {
         reap_stopped(m);
+        log_catch_up();
         int64_t left_ms = until_ms - io_now_ms();
         if (m->running.count == 0 || left_ms <= 0)
             return m->running.count == 0;

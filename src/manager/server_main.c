@@ -9,10 +9,12 @@
 #include "manager.h"
 #include "options.h"
 #include "sandbox.h"
+#include "sink.h"
 #include "storage.h"
 #include "worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -44,23 +46,37 @@ static void leave_fds_to_workers(struct options *options)
         options->max_pending = left;
 }
 
-static void report_ready(int ready_fd, unsigned port)
+/* Does not wait either: where there is no room for six bytes, nobody reads. What cannot be written
+ * to in a way that is sure not to wait is still written to when poll(2) sees room: it happens once,
+ * and nobody else has business there. */
+static ssize_t write_port(const struct sink *ready, const char *line, size_t len)
+{
+    ssize_t written = sink_write(ready, line, len);
+
+    if (written < 0 && errno == EOPNOTSUPP && io_wait(ready->fd, POLLOUT, io_now_ms()) == 0)
+        written = write(ready->fd, line, len);
+    return written;
+}
+
+static void report_ready(const struct sink *ready, unsigned port)
 {
     char line[16];
     int len = snprintf(line, sizeof line, "%u\n", port);
 
-    if (ready_fd < 0)
+    if (ready->fd < 0)
         return;
-    if (io_write_all(ready_fd, line, (size_t)len) < 0)
-        log_error(worker_program, "--ready-fd %d: %s", ready_fd, strerror(errno));
-    if (ready_fd > STDERR_FILENO)
-        io_close(ready_fd);
+    if (write_port(ready, line, (size_t)len) < 0)
+        log_error(worker_program, "--ready-fd %d: %s", ready->fd, strerror(errno));
+    if (ready->fd > STDERR_FILENO)
+        io_close(ready->fd);
 }
 
 /* Everything that may fail, in the order it must happen: the port while we may bind it, then the
- * user while we may become one, then the confinement, which would refuse both. */
+ * user while we may become one, then the confinement, which would refuse both. What may stop the
+ * server at the start is told before its output is made such that it never waits. */
 struct server {
     const struct options *options;
+    struct sink ready;
     struct acceptor acceptor;
     struct sandbox sandbox;
     struct session_config config;
@@ -105,6 +121,12 @@ static int open_all(struct server *server)
     /* From here on everything is created with the very mode it is to have (staged.h). */
     server->config.mask = umask(0);
     server->manager.ledger.mode &= ~server->config.mask;
+    if (log_never_wait(worker_program) < 0) {
+        log_error(worker_program, "cannot start: %s", strerror(errno));
+        return -1;
+    }
+    if (options->ready_fd >= 0)
+        (void)sink_open(&server->ready, options->ready_fd); /* report_ready() tells */
     return 0;
 }
 
@@ -144,7 +166,7 @@ static void serve(struct server *server)
     if (options->verbosity >= 1)
         log_line("server waiting on port %u", server->acceptor.port);
     manager_say(&server->manager, sandbox_describe(&server->sandbox, text, sizeof text));
-    report_ready(options->ready_fd, server->acceptor.port);
+    report_ready(&server->ready, server->acceptor.port);
     manager_run(&server->manager);
 }
 
@@ -166,6 +188,7 @@ static int run(const struct options *options)
 
     server = (struct server){
         .options = options,
+        .ready = {.fd = -1},
         .sandbox = {.mode = options->sandbox, .worker_fd = -1, .max_size = options->max_size},
         .config = {.root_fd = -1,
                    .proc_fd = -1,

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* ---- Landlock (landlock(7)) ---- */
@@ -164,6 +165,7 @@ static const struct sandbox_rule common_rules[] = {
     {.number = SYS_fstat},
     {.number = SYS_read},
     {.number = SYS_write},
+    {.number = SYS_pwritev2, .argument = 5, .mask = ~0U, .value = RWF_NOWAIT}, /* lines: sink.c */
     {.number = SYS_pwrite64},
     {.number = SYS_close},
     {.number = SYS_sendfile},
