@@ -24,11 +24,12 @@ all_have_ended() {
 
 # harmless: nothing has changed, no worker has crashed, and the next client is served
 harmless() {
-    assert_eq "$(tree_sum "$ROOT")" "$BEFORE" "the tree"
     wire expect READY send 'GET f\n' expect OK send READY expect-size 5 send OK expect helloDONE eof
     is_alive "$SERVER_PID" || fail "the server has died"
     wait_until "$WAIT_SECONDS" all_have_ended
     ! grep 'killed by signal' "$SERVER_OUT" || fail "a worker has crashed"
+    # Only now can none of them change anything any more.
+    assert_eq "$(tree_sum "$ROOT")" "$BEFORE" "the tree"
 }
 
 # bad REQUEST...: each gets the text for what is no request

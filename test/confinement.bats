@@ -233,6 +233,11 @@ refused_under_proc() {
 
 # ---- what is no regular file ----
 
+# is_waiting_for_a_writer PID: a cat(1) that sleeps, in open(2), since nothing else holds it up
+is_waiting_for_a_writer() {
+    grep -qx cat "/proc/$1/comm" && grep -q '^State:.S' "/proc/$1/status"
+}
+
 @test "a FIFO is refused at once, inside and behind a link, and whoever waits on it is not woken" {
     mkfifo "$ROOT/fifo" "$OUTSIDE/fifo"
     OUTSIDE_BEFORE=$(outside_sum)
@@ -240,12 +245,15 @@ refused_under_proc() {
     ln -s ../outside/fifo "$ROOT/out"
     start_server
     refused fifo link out
-    # Somebody reads it now: a writer that came would let it on.
+    # Somebody reads it now: a writer that came would let it on, to the end of nothing.
     cat "$ROOT/fifo" >"$BATS_TEST_TMPDIR/read" 3>&- 4>&- &
     track "$!"
+    wait_until "$WAIT_SECONDS" is_waiting_for_a_writer "$!"
     refused fifo
-    is_alive "$!"
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/read")" ""
+    # shellcheck disable=SC2016 # for that shell to expand
+    timeout "$WAIT_SECONDS" sh -c 'echo woken >"$0"' "$ROOT/fifo" || fail "who waited was woken"
+    wait "$!"
+    assert_eq "$(cat "$BATS_TEST_TMPDIR/read")" woken "what the reader read"
 }
 
 @test "a socket is refused" {

@@ -202,8 +202,8 @@ put_with_a_late_tail() {
 del_with_a_late_tail() {
     printf other >"$ROOT/na"
     printf right >"$ROOT/name"
-    wire expect READY send 'DEL na' pause 20 send "$1" expect DONE eof
-    [ -e "$ROOT/na" ] && [ ! -e "$ROOT/name" ]
+    wire expect READY send 'DEL na' pause 20 send "$1" expect DONE eof &&
+        [ -e "$ROOT/na" ] && [ ! -e "$ROOT/name" ]
 }
 
 @test "before a GET is refused, its tail may come a little late" {

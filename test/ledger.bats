@@ -30,7 +30,8 @@ has_lines() {
 ends() {
     wait_until "$WAIT_SECONDS" has_lines "$1"
     assert_eq "$(wc -l <"$LEDGER")" "$1" "lines"
-    assert_eq "$(each "$2" | tail -n 1)" "$3" "$2"
+    each "$2" >"$BATS_TEST_TMPDIR/each" || fail "no ledger: $(cat "$LEDGER")"
+    assert_eq "$(tail -n 1 "$BATS_TEST_TMPDIR/each")" "$3" "$2"
 }
 
 # ---- what a line says ----

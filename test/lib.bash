@@ -36,6 +36,10 @@ SERVER_STATUS=  # how it ended, from wait_server
 SERVER_OUT=$BATS_TEST_TMPDIR/server.out
 SERVER_ERR=$BATS_TEST_TMPDIR/server.err
 SERVER_OPTIONS=() # go before those given to start_server
+# A client that a test holds must not be ended by the server's own defaults, nor what a test waits
+# for be brought about by them. A test of these sets DEFAULTS; a test's own --timeout counts.
+PATIENCE=(--timeout 600 --request-timeout 600)
+DEFAULTS=       # not empty: the server's own
 SERVER_PREFIX=() # goes before the server's command: (strace -f -o FILE), (unprivileged), ...
 EXPECT_CRASH=   # not empty: the test crashes a worker on purpose, sanitizers may say so
 TRACKED=()
@@ -56,9 +60,15 @@ fail() {
     return 1
 }
 
-# refute COMMAND...: fails when COMMAND succeeds. (A bare `!` fails no test, unless it is last.)
+# refute COMMAND...: fails when COMMAND succeeds, or cannot be run. (A bare `!` fails no test, unless
+# it is last.)
 refute() {
-    ! "$@" || fail "this should have failed: $*"
+    local status=0
+    "$@" || status=$?
+    case $status in
+    0) fail "this should have failed: $*" ;;
+    126 | 127) fail "this could not be run: $*" ;;
+    esac
 }
 
 # assert_eq GOT WANT [WHAT]
@@ -215,6 +225,8 @@ processes_only() {
 # forbids; a test's own --sandbox comes later, and counts.
 start_server() {
     local options=()
+    [ -n "$DEFAULTS" ] || options=("${PATIENCE[@]}")
+    options+=("${SERVER_OPTIONS[@]}")
     while (($# > 0)) && [ "$1" != -- ]; do
         options+=("$1")
         shift
@@ -222,7 +234,7 @@ start_server() {
     shift $(($# > 0 ? 1 : 0))
     mkdir -p "$ROOT" || return
     truncate -s 0 "$SERVER_OUT" "$SERVER_ERR" || return
-    _launch -d "$ROOT" --ready-fd 3 ${SANITIZED:+--sandbox=off} "${SERVER_OPTIONS[@]}" "${options[@]}" 0 "$@" || return
+    _launch -d "$ROOT" --ready-fd 3 ${SANITIZED:+--sandbox=off} "${options[@]}" 0 "$@" || return
     track "$SERVER_JOB"
     if [[ ! $PORT =~ ^[0-9]+$ ]]; then
         fail "$SERVER did not get ready (port \"$PORT\"); it said:" "$(cat "$SERVER_ERR")"

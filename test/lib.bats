@@ -9,10 +9,13 @@ load lib
 
 # ---- asserting ----
 
-@test "refute fails when the command succeeds" {
+@test "refute fails when the command succeeds, and when it cannot be run" {
     refute false
     run refute true
     [ "$status" -eq 1 ]
+    run refute "$BATS_TEST_TMPDIR/no-such-program"
+    [ "$status" -eq 1 ]
+    assert_contains "$output" "could not be run"
 }
 
 @test "assert_eq fails on different values, and shows both" {
@@ -142,6 +145,22 @@ load lib
     hold first second
     held first
     refute is_served second
+}
+
+# served_with OPTION...: "yes" where the server was started with these options, or "no"
+served_with() {
+    if tr '\0' ' ' <"/proc/$SERVER_PID/cmdline" | grep -qF -- " $* "; then echo yes; else echo no; fi
+}
+
+@test "a server is patient, unless the test sets its own time, or wants the defaults" {
+    start_server
+    assert_eq "$(served_with --timeout 600 --request-timeout 600)" yes "patient by itself"
+    start_server -t 1
+    client silent expect READY wait-gone # within wire's 10 s
+    succeeds silent
+    DEFAULTS=yes
+    start_server
+    assert_eq "$(served_with --timeout 600)" no "patient with DEFAULTS"
 }
 
 @test "stop_server fails when the server does not end with 0" {

@@ -297,6 +297,7 @@ steps() {
 @test "the default --request-timeout and --min-rate end who is silent or slow, and nobody else" {
     local late=$((GRACE_MS + DRAIN_MS + SLACK_MS))
     truncate -s 10M "$ROOT/large"
+    DEFAULTS=yes
     start_server -t 60 --ledger "$BATS_TEST_TMPDIR/ledger" -- 20
     client silent expect READY wait-gone
 

@@ -46,9 +46,10 @@ begin_put() {
         sendfile "$BATS_TEST_TMPDIR/tail.$1" expect DONE eof
 }
 
-# start_put ID NAME FILE: a whole upload in the background, for workers that will be stopped
+# start_put ID NAME FILE: a whole upload in the background, for workers that will be stopped; once its
+# worker is there it waits for go_on
 start_put() {
-    begin "$1" say paused expect READY send "PUT $2\n" expect OK \
+    begin "$1" expect READY say paused wait send "PUT $2\n" expect OK \
         size "$(stat -c %s "$3")" expect OK sendfile "$3" expect DONE eof
 }
 
@@ -102,6 +103,12 @@ stopped() {
 # new_worker PID...: the pid of the one worker that is none of these
 new_worker() {
     workers live | grep -vxF "$(printf '%s\n' none "$@")"
+}
+
+# goes_on_to_its_end PID: to wait for, of one that is stopped again and again
+goes_on_to_its_end() {
+    kill -CONT "$1" 2>/dev/null || true
+    is_gone "$1"
 }
 
 # ---- while it runs ----
@@ -364,10 +371,7 @@ background() {
     kill -CONT "$c"
     ends_well c
     assert_file_eq "$ROOT/c" "$BATS_TEST_TMPDIR/c"
-    while is_alive "$b"; do
-        kill -CONT "$b" 2>/dev/null || true
-        sleep "$POLL_SECONDS"
-    done
+    wait_until "$WAIT_SECONDS" goes_on_to_its_end "$b"
     ends_well b
     for name in a b c; do
         assert_file_eq "$ROOT/$name" "$BATS_TEST_TMPDIR/$name"
