@@ -143,8 +143,51 @@ lets_finish() {
         kill -TERM "$SERVER_PID"
         wait_for_line "$SERVER_OUT" ': stopping '
         kill -"$second" "$SERVER_PID"
+        wait_for_line "$SERVER_OUT" ': ending the clients that still run '
         ends_well
     done
+}
+
+@test "who was told DONE, or ERROR, has been served, though its worker is ended before it has left" {
+    local ledger=$BATS_TEST_TMPDIR/ledger
+    # The clients stay, and so do their workers: for a second; or they stop where they would wait.
+    if ! is_threads && strace -o /dev/null true 2>/dev/null; then
+        SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -f -o /dev/null
+            -e trace=shutdown -e inject=shutdown:signal=STOP)
+    fi
+    start_server --grace 0 --ledger "$ledger"
+    echo hello >"$ROOT/file"
+    client served expect READY send 'DEL file\n' expect DONE say told wait
+    says served told
+    client refused expect READY send 'DEL none\n' expect 'ERROR: none does not exist' say told wait
+    says refused told
+    hold neither
+    held neither
+    kill -TERM "$SERVER_PID"
+    ends_well
+    assert_eq "$(sed -E 's/.*"client":([0-9]+),.*"outcome":"(.*)"}$/\1 \2/' "$ledger" | sort | xargs)" \
+        "1 done 2 refused 3 shutdown" "outcomes"
+}
+
+@test "SIGTERM ends a worker also where the server was started with it blocked or ignored" {
+    local how
+    processes_only
+    for how in block ignore; do
+        SERVER_PREFIX=(env "--$how-signal=TERM")
+        "${SERVER_PREFIX[@]}" true || skip "this env(1) cannot $how signals"
+        start_server -vv --grace 0
+        hold a
+        held a
+        kill -TERM "$SERVER_PID"
+        ends_well
+        # By itself, not by the SIGKILL that follows.
+        wait_for_line "$SERVER_OUT" ' client 1 ended, pid .* killed by signal 15 '
+    done
+}
+
+@test "a stop that comes when a thread has just ended reaches nobody else's connection" {
+    is_threads || skip "about threads"
+    timeout "$WAIT_SECONDS" "$BIN/test/late_stop"
 }
 
 # freeze PID: stops a process, which then does nothing about a SIGTERM

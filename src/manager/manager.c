@@ -47,14 +47,15 @@ void manager_say(const struct manager *m, const char *text)
 
 /* ---- reaping ---- */
 
-/* What the parent itself saw of the end weighs more than what the worker said of it. */
+/* What the parent itself saw of the end weighs more than what the worker said of it; but where the
+ * parent has told it to end, what was done by then is done. */
 static enum outcome judge(const struct manager *m, const struct worker_end *end,
                           const struct report *report)
 {
     bool said = report->outcome == OUTCOME_DONE || report->outcome == OUTCOME_REFUSED;
 
-    if (m->ending && !said)
-        return OUTCOME_SHUTDOWN;
+    if (m->ending)
+        return said ? (enum outcome)report->outcome : OUTCOME_SHUTDOWN;
     if (end->signal != 0)
         return OUTCOME_SIGNAL;
     if (end->status == WORKER_UNCONFINED)
