@@ -63,8 +63,9 @@ probes: $(PROBES) $(HOSTILE) $(LEAKY)
 
 $(BUILD)/test/%: test/probes/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP $(LDFLAGS) $(LINK_THREADS) -o $@ $<
-$(BUILD)/test/stopwatch: LINK_THREADS = -pthread
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP $(LDFLAGS) $(LINK_THREADS) -o $@ $(filter %.c %.o,$^)
+$(BUILD)/test/stopwatch $(BUILD)/test/late_stop: LINK_THREADS = -pthread
+$(BUILD)/test/late_stop: $(BUILD)/manager/worker_thread.o $(BUILD)/common/io.o
 
 $(BUILD)/test/ferryd-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_fork.o
 $(BUILD)/test/ferryd-threads-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_thread.o

@@ -186,6 +186,21 @@ del() {
     assert_eq "$(tree_sum "$ROOT")" "$BEFORE" "the tree"
 }
 
+@test "with --no-overwrite, a name that was taken meanwhile is an ERROR, and no other name is made" {
+    start_traced -- --no-overwrite
+    mkfifo "$BATS_TEST_TMPDIR/go"
+    "$WIRE" "$PORT" timeout 60000 expect READY send 'PUT new\n' expect OK size 5 expect OK say ready wait \
+        send hello expect 'ERROR: unable to create file new' eof \
+        <>"$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/says" 2>&1 3>&- 4>&- &
+    track "$!"
+    wait_for_line "$BATS_TEST_TMPDIR/says" '^ready$'
+    echo mine >"$ROOT/new"
+    echo 1<>"$BATS_TEST_TMPDIR/go"
+    wait "$!" || fail "$(cat "$BATS_TEST_TMPDIR/says")"
+    assert_steps write fsync-file ERROR
+    assert_eq "$(cat "$ROOT/new")" mine "the file"
+}
+
 @test "a worker that dies before the last fsync has returned has not said DONE" {
     local when
     processes_only

@@ -232,6 +232,20 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     assert_eq "$(tree_sum "$ROOT")" "$before" "the tree after a refusal"
 }
 
+@test "without O_TMPFILE and with --no-overwrite, a file that appears meanwhile is not replaced" {
+    without_tmpfile EOPNOTSUPP
+    start_server --no-overwrite
+    client put expect READY send 'PUT new\n' expect OK size 5 expect OK say ready wait send hello \
+        expect 'ERROR: unable to create file new' eof
+    says put ready
+    injected openat
+    echo mine >"$ROOT/new"
+    tell put
+    succeeds put
+    assert_eq "$(cat "$ROOT/new")" mine "the file"
+    no_litter
+}
+
 @test "without O_TMPFILE a killed worker's litter cannot be named, and the next upload clears it" {
     processes_only
     EXPECT_CRASH=yes

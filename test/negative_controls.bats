@@ -19,7 +19,7 @@ setup() {
 build_base() {
     mkdir -p "$BASE/test"
     cp -a "$PROJECT/src" "$PROJECT/include" "$PROJECT/Makefile" "$BASE"
-    cp -a "$PROJECT/test/probes" "$BASE/test"
+    cp -a "$PROJECT/test/probes" "$PROJECT/test/hostile" "$BASE/test"
     plain_make "$BASE" -j2 all probes
     touch "$SHARED/base-is-built"
 }
@@ -47,20 +47,34 @@ values() {
 
 # ---- running tests in tests ----
 
-# nested DIR FILE FILTER: runs those tests on the ferryd in DIR; prints what they say
+# server_of NAME: on which of the two its test runs
+server_of() {
+    local server
+    server=$(values "$1" server)
+    echo "${server:-ferryd}"
+}
+
+# program_of NAME: what of it is built
+program_of() {
+    local program
+    program=$(values "$1" program)
+    echo "build/${program:-$(server_of "$1")}"
+}
+
+# nested DIR SERVER FILE FILTER: runs those tests on that server in DIR; prints what they say
 nested() {
     local unset=() name bats=${BATS_ROOT:-}/bin/bats # the one that runs us
     [ -x "$bats" ] || bats=bats
     for name in $(compgen -e | grep '^BATS'); do
         unset+=(-u "$name")
     done
-    env "${unset[@]}" -u SANITIZED BIN="$1/build" SERVER=ferryd \
-        timeout 120 "$bats" --tap -f "$3" "$PROJECT/test/$2" 3>&- 4>&- </dev/null 2>&1
+    env "${unset[@]}" -u SANITIZED BIN="$1/build" SERVER="$2" \
+        timeout 120 "$bats" --tap -f "$4" "$PROJECT/test/$3" 3>&- 4>&- </dev/null 2>&1
 }
 
 # build_mutant NAME DIR: a copy of the base, changed and built
 build_mutant() {
-    local file script count=0
+    local file script program count=0
     cp -a "$BASE" "$2"
     file=$2/$(values "$1" file)
     while IFS= read -r script; do
@@ -71,8 +85,9 @@ build_mutant() {
         count=$((count + 1))
     done < <(values "$1" sed)
     [ "$count" -gt 0 ] || fail "mutant $1 has no sed" || return
-    plain_make "$2" build/ferryd || fail "mutant $1 does not compile" || return
-    refute cmp -s "$2/build/ferryd" "$BASE/build/ferryd" || fail "mutant $1 is the same program"
+    program=$(program_of "$1")
+    plain_make "$2" "$program" || fail "mutant $1 does not compile" || return
+    refute cmp -s "$2/$program" "$BASE/$program" || fail "mutant $1 is the same program"
 }
 
 # is_noticed NAME: the mutant's test fails, not because it could not run but because of what it saw
@@ -80,7 +95,7 @@ is_noticed() {
     local dir=$BATS_TEST_TMPDIR/$1 file filter said status=0
     build_mutant "$1" "$dir" || return
     read -r file filter < <(values "$1" test)
-    said=$(nested "$dir" "$file" "$filter") || status=$?
+    said=$(nested "$dir" "$(server_of "$1")" "$file" "$filter") || status=$?
     printf '%s\n' "$said"
     rm -rf "$dir"
     if [ "$status" -eq 0 ]; then
@@ -91,10 +106,10 @@ is_noticed() {
     fi
 }
 
-# passes FILE FILTER: on the build that is not broken
+# passes SERVER FILE FILTER: on the build that is not broken
 passes() {
     local said
-    said=$(nested "$BASE" "$1" "$2") || fail "$said" || return
+    said=$(nested "$BASE" "$@") || fail "$said" || return
     printf '%s\n' "$said"
     assert_contains "$said" "ok 1 "
 }
@@ -143,13 +158,17 @@ are_noticed() {
 }
 
 @test "each mutant's test is one that there is, and on a build that is not broken such tests pass" {
-    local file filter count
-    while read -r file filter; do
+    local name server file filter count
+    while read -r name; do
+        server=$(server_of "$name")
+        read -r file filter < <(values "$name" test)
         count=$(grep -cE "^@test \".*$filter.*\"" "$PROJECT/test/$file")
         assert_eq "$count" 1 "tests of $file that $filter stands for"
         # One of each file will do: the others pass or fail under their own name.
-        [[ " ${STARTED[*]} " == *" $file "* ]] || at_once "$file" passes "$file" "$filter"
-    done < <(sed -n 's/^test: //p' "$MUTANTS")
+        [[ " ${STARTED[*]} " == *" $file.$server "* ]] ||
+            at_once "$file.$server" passes "$server" "$file" "$filter"
+    done < <(sed -n 's/^mutant: //p' "$MUTANTS")
+    [ "${#STARTED[@]}" -gt 0 ]
     all_good
 }
 
@@ -187,4 +206,8 @@ are_noticed() {
 
 @test "a client that is dropped, and a server that spins, are noticed" {
     are_noticed 9
+}
+
+@test "a promise of the manual that is broken is noticed" {
+    are_noticed manual
 }

@@ -444,6 +444,18 @@ has_old_gate() {
     [ "$outcome" = ok ]
 }
 
+@test "a worker cannot see what another one reports, with a sandbox or without" {
+    local mode
+    processes_only
+    FERRYD=$HOSTILE
+    for mode in auto off; do
+        start_server --sandbox="$mode"
+        keep_something
+        assert_eq "$(deed sibling-report)" EFAULT "with --sandbox=$mode"
+        kill_server
+    done
+}
+
 outside_is_untouched() {
     assert_eq "$(outside_sum)" "$BEFORE" "what is outside the root"
 }

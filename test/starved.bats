@@ -187,6 +187,42 @@ accepts_again() {
     accepts_again 2 ECONNABORTED EPROTO ENETDOWN EHOSTUNREACH EPERM EINTR
 }
 
+# listens_after CALL: in the first sleep after that call, which came after an accept(2) that failed,
+# the server listens
+listens_after() {
+    wait_until "$WAIT_SECONDS" _sleep_after "$1" >/dev/null ||
+        fail "no $1 and no sleep after it:" "$(cat "$TRACE")" || return
+    refute grep -F '{fd=-1' <<<"$(_sleep_after "$1")"
+}
+
+# The first poll(2) of several descriptors after that call; none is no success.
+_sleep_after() {
+    awk -v call="$1" '
+        /^accept4\(.*\(INJECTED\)$/ { starved = 1 }
+        starved && index($0, call) == 1 { called = 1 }
+        called && /^poll\(\[\{[^]]*\}, \{/ { print; found = 1; exit }
+        END { exit !found }' "$TRACE"
+}
+
+@test "a descriptor that comes free ends the pause in accepting, not the tick" {
+    # With one client at the door, the second accept(2) finds no descriptor.
+    inject accept4 2 EMFILE
+    SERVER_PREFIX+=(-e "trace=accept4,poll,close,clone,?clone3")
+    # The client's worker takes its descriptor over.
+    start_server -vv
+    hold a
+    held a
+    listens_after clone
+    kill_server
+    # The client has left before anybody looks at it.
+    start_server -vv
+    kill -STOP "$SERVER_PID"
+    "$WIRE" "$PORT" close
+    kill -CONT "$SERVER_PID"
+    wait_for_line "$SERVER_OUT" ' client 1 had left '
+    listens_after close
+}
+
 @test "a shortage while accepting is sat out" {
     accepts_again 1 EMFILE ENFILE ENOBUFS ENOMEM
 }

@@ -14,12 +14,13 @@
 /* What a deed can know. */
 struct stage {
     const struct session_config *config;
-    int fd;              /* its client */
-    const char *name;    /* the deed's own, and of the files it acts on */
-    const char *outside; /* a directory outside the root */
-    pid_t sibling;       /* the worker of a client that has asked to KEEP something */
-    char *text;          /* in place of "ok", where a deed has more to say */
-    size_t text_len;     /* room in `text` */
+    const struct report *report; /* its page of the board, and others around it? */
+    int fd;                      /* its client */
+    const char *name;            /* the deed's own, and of the files it acts on */
+    const char *outside;         /* a directory outside the root */
+    pid_t sibling;               /* the worker of a client that has asked to KEEP something */
+    char *text;                  /* in place of "ok", where a deed has more to say */
+    size_t text_len;             /* room in `text` */
 };
 
 struct deed {
@@ -31,6 +32,7 @@ extern const struct deed outside_deeds[], inside_deeds[], process_deeds[], memor
 extern const size_t outside_deed_count, inside_deed_count, process_deed_count, memory_deed_count;
 
 enum { KEPT_MAX = 64 };
+#define KEPT_MARK "kept: " /* before it in the report of who keeps it */
 extern char kept[KEPT_MAX];
 
 /* Closes `fd`, where there is one. Returns 0, or -1 where it is -1; keeps errno. */

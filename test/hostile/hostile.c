@@ -3,13 +3,18 @@
  * Linked in place of session.c into build/test/ferryd-hostile and ferryd-threads-hostile. All else
  * is the same objects, so it runs behind the same confinement.
  *
- * Used by:  test/sandbox.bats, test/user.bats.
+ * Used by:  test/sandbox.bats, test/user.bats, test/lies.bats.
  * Requests, one to a connection, each a line:
  *           DEED NAME PID DIR   tries the deed; answers "NAME: ok", or the errno it failed with
  *           DEEDS               answers with the names of all of them
- *           KEEP TEXT           keeps TEXT in memory, answers "kept", and stays */
+ *           KEEP TEXT           keeps TEXT in memory, answers "kept", and stays
+ *           LIE NUMBER          tells that lie in its report, answers "lied", and stays
+ *           LIES                answers with how many of them there are
+ *           WAVER               answers "wavering", and changes its report until the client speaks
+ *           BEQUEATH            leaves that to a child, until the client leaves, and ends */
 #include "deeds.h"
 #include "io.h"
+#include "lies.h"
 
 #include <errno.h>
 
@@ -48,7 +53,7 @@ static void say_error(int fd, int number)
         {EPERM, "EPERM"},     {EACCES, "EACCES"}, {ENOENT, "ENOENT"}, {EXDEV, "EXDEV"},
         {EAGAIN, "EAGAIN"},   {ENOMEM, "ENOMEM"}, {EFBIG, "EFBIG"},   {EBADF, "EBADF"},
         {ESRCH, "ESRCH"},     {ENOSYS, "ENOSYS"}, {EINVAL, "EINVAL"}, {ENOTTY, "ENOTTY"},
-        {EISCONN, "EISCONN"},
+        {EISCONN, "EISCONN"}, {EFAULT, "EFAULT"},
     };
     char text[32];
 
@@ -100,13 +105,41 @@ static void try_deed(struct stage *stage, char *words)
     say(stage->fd, "\n");
 }
 
-static void keep(struct io_conn *conn, const char *text)
+/* Until the client leaves. */
+static void stay(struct io_conn *conn)
 {
-    (void)snprintf(kept, sizeof kept, "%.*s", KEPT_MAX - 1, text);
-    say(conn->fd, "kept\n");
     conn->start = conn->end = 0;
     while (io_fill(conn, io_now_ms() + PATIENCE_MS) > 0)
         conn->start = conn->end = 0;
+}
+
+static void keep(struct io_conn *conn, struct report *report, const char *text)
+{
+    (void)snprintf(kept, sizeof kept, "%.*s", KEPT_MAX - 1, text);
+    (void)snprintf(report->name, sizeof report->name, KEPT_MARK "%s", kept);
+    say(conn->fd, "kept\n");
+    stay(conn);
+}
+
+static void lie(struct io_conn *conn, struct report *report, const char *number)
+{
+    tell_lie(report, (size_t)strtoul(number, NULL, 10));
+    say(conn->fd, "lied\n");
+    stay(conn);
+}
+
+static void count_lies(int fd)
+{
+    char text[16];
+
+    (void)snprintf(text, sizeof text, "%zu", lie_count);
+    say(fd, text);
+}
+
+static void waver(int fd, struct report *report)
+{
+    say(fd, "wavering\n");
+    change_story(report, fd);
 }
 
 /* Reads a line, without its end. */
@@ -127,15 +160,24 @@ enum session_outcome session_run(const struct session_config *config, int fd, st
 {
     report->outcome = OUTCOME_NONE; /* it reports nothing */
     char text[TEXT_MAX] = "", line[REQUEST_MAX];
-    struct stage stage = {.config = config, .fd = fd, .text = text, .text_len = sizeof text};
+    struct stage stage = {
+        .config = config, .report = report, .fd = fd, .text = text, .text_len = sizeof text};
     struct io_conn conn;
 
     io_conn_init(&conn, fd);
     say(fd, "READY");
     if (read_line(&conn, line, sizeof line) < 0)
         return SESSION_BROKEN;
+    if (strcmp(line, "BEQUEATH") == 0) /* whose heir needs the connection as it is */
+        return leave_a_liar(report, fd) < 0 ? SESSION_BROKEN : SESSION_DONE;
     if (strncmp(line, "KEEP ", 5) == 0)
-        keep(&conn, line + 5);
+        keep(&conn, report, line + 5);
+    else if (strncmp(line, "LIE ", 4) == 0)
+        lie(&conn, report, line + 4);
+    else if (strcmp(line, "LIES") == 0)
+        count_lies(fd);
+    else if (strcmp(line, "WAVER") == 0)
+        waver(fd, report);
     else if (strcmp(line, "DEEDS") == 0)
         list_deeds(fd);
     else if (strncmp(line, "DEED ", 5) == 0)

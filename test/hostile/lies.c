@@ -1,0 +1,146 @@
+/* lies.c - what a worker that has been taken over can say of itself: anything.
+ *
+ * Called by: hostile.c.
+ * Writes to: its report's page, which the manager reads when the worker has ended, and ferrytop at
+ *            any time. */
+#include "lies.h"
+
+#include "io.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+/* One field of an otherwise true report. */
+struct lie {
+    size_t offset, len;
+    uint64_t value; /* of a number; or of each byte, where it is longer than one */
+};
+
+#define OF(field) offsetof(struct report, field), sizeof(((struct report *)NULL)->field)
+
+static const struct lie lies[] = {
+    {OF(verb), REPORT_VERBS},
+    {OF(verb), 0x80000001},
+    {OF(verb), UINT32_MAX},
+    /* what only the parent can know, and what there is not */
+    {OF(outcome), OUTCOME_ABANDONED},
+    {OF(outcome), OUTCOME_SHUTDOWN},
+    {OF(outcome), OUTCOME_SIGNAL},
+    {OF(outcome), OUTCOME_SANDBOX},
+    {OF(outcome), OUTCOMES},
+    {OF(outcome), OUTCOMES + 1},
+    {OF(outcome), 1U << 20},
+    {OF(outcome), INT32_MAX},
+    {OF(outcome), UINT32_MAX},
+    {OF(size), 0},
+    {OF(size), INT64_MAX},
+    {OF(size), (uint64_t)INT64_MAX + 1},
+    {OF(size), UINT64_MAX},
+    {OF(moved), 6},
+    {OF(moved), INT64_MAX},
+    {OF(moved), UINT64_MAX},
+    /* before it was born, before there were clocks, after its death, at the end of time */
+    {OF(first_ns), 1},
+    {OF(first_ns), UINT64_MAX},
+    {OF(first_ns), (uint64_t)INT64_MAX + 1},
+    {OF(first_ns), INT64_MAX},
+    {OF(last_ns), 1},
+    {OF(last_ns), UINT64_MAX},
+    {OF(last_ns), (uint64_t)INT64_MAX + 1},
+    {OF(last_ns), INT64_MAX},
+    /* without an end */
+    {OF(name), 'n'},
+    {OF(name), '"'},
+    {OF(name), '\\'},
+    {OF(name), '\n'},
+    {OF(name), 0x1b},
+    {OF(name), 0xf0},
+    {OF(name), 0xff},
+    {OF(error), 'e'},
+    {OF(error), '"'},
+    {OF(error), '\n'},
+    {OF(error), 0x9b},
+    {0, sizeof(struct report), 0x01},
+    {0, sizeof(struct report), 0x7f},
+    {0, sizeof(struct report), 0x80},
+    {0, sizeof(struct report), 0xff},
+};
+const size_t lie_count = sizeof lies / sizeof lies[0];
+
+/* A GET of "f", as far as can be seen; the words of a refusal are only looked at in one. */
+static struct report truth(bool refused)
+{
+    struct report report = {
+        .verb = REPORT_GET,
+        .outcome = refused ? OUTCOME_REFUSED : OUTCOME_DONE,
+        .size = 5,
+        .moved = 5,
+        .first_ns = io_now_ns(),
+        .last_ns = io_now_ns(),
+        .name = "f",
+    };
+    return report;
+}
+
+static struct report falsehood(const struct lie *lie)
+{
+    struct report report = truth(lie->offset == offsetof(struct report, error));
+    void *field = (unsigned char *)&report + lie->offset;
+    const uint32_t half = (uint32_t)lie->value;
+
+    if (lie->len == sizeof half)
+        memcpy(field, &half, sizeof half);
+    else if (lie->len == sizeof lie->value)
+        memcpy(field, &lie->value, sizeof lie->value);
+    else
+        memset(field, (int)lie->value, lie->len);
+    return report;
+}
+
+void tell_lie(struct report *report, size_t number)
+{
+    *report = falsehood(&lies[number % lie_count]);
+}
+
+static bool client_is_silent(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+void change_story(struct report *report, int fd)
+{
+    enum { TIMES = 1000 };
+    const struct report true_story = truth(false);
+    size_t number = 0;
+
+    do {
+        const struct report other = falsehood(&lies[number++ % lie_count]);
+        for (int i = 0; i < TIMES; i++) {
+            *report = true_story;
+            __sync_synchronize();
+            *report = other;
+            __sync_synchronize();
+        }
+    } while (client_is_silent(fd));
+}
+
+int leave_a_liar(struct report *report, int fd)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        change_story(report, fd);
+        _exit(0);
+    }
+    if (child < 0)
+        return -1;
+    while (__atomic_load_n(&report->size, __ATOMIC_RELAXED) == 0)
+        (void)poll(NULL, 0, 1);
+    return 0;
+}

@@ -1,0 +1,20 @@
+/* lies.h - what a worker that has been taken over can say of itself. */
+#ifndef HOSTILE_LIES_H
+#define HOSTILE_LIES_H
+
+#include "report.h"
+
+#include <stddef.h>
+
+/* Each is one field, or all of them, of a report that is true otherwise. */
+extern const size_t lie_count;
+void tell_lie(struct report *report, size_t number);
+
+/* Tells now the truth and now a lie, one after the other, until the client on `fd` says something
+ * or leaves. */
+void change_story(struct report *report, int fd);
+
+/* The same in a child that outlives us. Returns 0 when it has begun, or -1 with errno. */
+int leave_a_liar(struct report *report, int fd);
+
+#endif
