@@ -9,7 +9,9 @@
  * linked to a temporary name and renamed over it at once. Elsewhere it has the temporary name all
  * along. Temporary names are STAGED_PREFIX and a number; a file that bears one is locked
  * (flock(2)) as long as its writer lives, so the next writer in that directory can tell litter
- * from work in progress, and clears it away. */
+ * from work in progress, and clears it away. The lock says more: exclusive, the file is being
+ * written; shared, it is whole. Where not even the owner may open a file, its lock cannot be asked
+ * for, and the writers of such lock the directory, shared, besides. */
 #ifndef FERRY_STAGED_H
 #define FERRY_STAGED_H
 
@@ -53,7 +55,15 @@ int staged_commit(struct staged *staged, bool durable);
 /* Ends `staged` and leaves nothing. Keeps errno. */
 void staged_discard(struct staged *staged);
 
-/* Is this a name that only staged files may have? */
+/* Is this a name that only staged files may have? Also where the filesystem thinks that case makes
+ * no difference. */
 bool staged_is_temp_name(const char *name);
+
+/* A name that is no such name may lead to an upload all the same, on a filesystem that has names of
+ * its own for a file (vfat's short ones) or takes several characters for one. The first call, which
+ * is quick, says whether the file open as `fd` may be one that is still being written; the second,
+ * whether it is one of those in the directory `dir_fd`. */
+bool staged_is_locked(int fd);
+bool staged_has_temp_name(int dir_fd, int fd);
 
 #endif

@@ -91,15 +91,18 @@ refused() {
     assert_eq "$(tree_sum "$BATS_TEST_TMPDIR/outside")$(tree_sum "$ROOT")" "$before" "the trees"
 }
 
-# half_put NAME: an upload of NEW in the background, which pauses halfway; go_on lets it end
+# half_put NAME [refused]: an upload of NEW in the background, which pauses halfway; go_on lets it
+# end, with DONE or, as expected, refused
 half_put() {
+    local last=DONE
+    [ -z "${2:-}" ] || last="ERROR: unable to create file $1"
     head -c 150000 "$NEW" >"$BATS_TEST_TMPDIR/head"
     tail -c 150000 "$NEW" >"$BATS_TEST_TMPDIR/tail"
     rm -f "$BATS_TEST_TMPDIR/$1.in"
     mkfifo "$BATS_TEST_TMPDIR/$1.in"
     "$WIRE" "$PORT" timeout 60000 expect READY send "PUT $1\n" expect OK size 300000 expect OK \
         sendfile "$BATS_TEST_TMPDIR/head" say paused wait sendfile "$BATS_TEST_TMPDIR/tail" \
-        expect DONE eof <>"$BATS_TEST_TMPDIR/$1.in" >"$BATS_TEST_TMPDIR/$1.says" 2>&1 3>&- 4>&- &
+        expect "$last" eof <>"$BATS_TEST_TMPDIR/$1.in" >"$BATS_TEST_TMPDIR/$1.says" 2>&1 3>&- 4>&- &
     CLIENT=$!
     track "$CLIENT"
     wait_for_line "$BATS_TEST_TMPDIR/$1.says" '^paused$'
@@ -276,6 +279,60 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     assert_file_eq "$ROOT/file" "$OLD"
     wire_put "$NEW" other
     assert_eq "$(ls -A "$ROOT")" $'dir\nfile\nother' "what is under the root"
+}
+
+@test "without O_TMPFILE an upload that nobody may open is not taken for litter" {
+    make_readable "$ROOT"
+    chmod 777 "$ROOT"
+    without_tmpfile EOPNOTSUPP
+    FERRYD=$(_public_copy "$FERRYD")
+    # shellcheck disable=SC2016 # for that shell
+    SERVER_PREFIX=(unprivileged "${SERVER_PREFIX[@]}" sh -c 'umask 777 && exec "$@"' sh)
+    : >"$TRACE"
+    chmod 666 "$TRACE"
+    start_server
+    half_put hidden
+    wire_put "$OLD" other
+    assert_eq "$(stat -c %a "$ROOT/.ferry-tmp.0" "$ROOT/other")" $'0\n0' "the modes"
+    go_on hidden
+    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/hidden.says")"
+    chmod 777 "$ROOT/hidden" 2>/dev/null
+    assert_file_eq "$ROOT/hidden" "$NEW"
+    no_litter
+}
+
+@test "without O_TMPFILE an upload whose hidden name was taken away is not said to be done" {
+    local taken=$BATS_TEST_TMPDIR/taken
+    printf "somebody else's" >"$taken"
+    without_tmpfile EOPNOTSUPP
+    start_server
+    half_put file refused
+    rm "$ROOT/.ferry-tmp.0"
+    cp "$taken" "$ROOT/.ferry-tmp.0"
+    go_on file
+    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/file.says")"
+    assert_file_eq "$ROOT/file" "$OLD"
+    assert_file_eq "$ROOT/.ferry-tmp.0" "$taken"
+}
+
+@test "without O_TMPFILE an upload under way is not served by another name, a locked file is" {
+    local lock
+    without_tmpfile EOPNOTSUPP
+    start_server
+    half_put file
+    # What a filesystem's own second name for a file does, such as vfat's FERRY-~1.0.
+    ln "$ROOT/.ferry-tmp.0" "$ROOT/FERRY-~1.0"
+    "$WIRE" "$PORT" expect READY send 'GET FERRY-~1.0\n' \
+        expect 'ERROR: FERRY-~1.0 does not exist' eof
+    go_on file
+    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/file.says")"
+    exec {lock}<"$ROOT/file"
+    flock "$lock"
+    wire_get file "$BATS_TEST_TMPDIR/got"
+    exec {lock}<&-
+    assert_file_eq "$BATS_TEST_TMPDIR/got" "$NEW"
+    rm "$ROOT/FERRY-~1.0"
+    no_litter
 }
 
 # overwrite COUNT NAME FILE...: COUNT times, each of the files

@@ -403,6 +403,9 @@ hidden_file_cannot_be_named() {
     hidden_file_cannot_be_named dir/.ferry-tmp.17
     hidden_file_cannot_be_named dir/.//.ferry-tmp.17
     hidden_file_cannot_be_named .ferry-tmp.d/inside
+    # A filesystem may think that case makes no difference.
+    hidden_file_cannot_be_named .FERRY-TMP.0
+    hidden_file_cannot_be_named dir/.Ferry-tmP.17
 }
 
 @test "a worker killed between the two leaves the old file and a hidden one, which the next clears" {
@@ -432,6 +435,21 @@ hidden_file_cannot_be_named() {
     start_server
     wire_put "$NEW" file
     refute test -e "$ROOT/.ferry-tmp.0"
+    assert_file_eq "$ROOT/file" "$NEW"
+}
+
+@test "litter of any mode is cleared by an ordinary user" {
+    local mode
+    make_readable "$ROOT"
+    SERVER_PREFIX=(unprivileged)
+    chmod 777 "$ROOT" # or make it nobody's
+    start_server
+    for mode in 000 200 400; do
+        unprivileged cp /dev/null "$ROOT/.ferry-tmp.0"
+        unprivileged chmod "$mode" "$ROOT/.ferry-tmp.0"
+        wire_put "$NEW" file
+        assert_eq "$(ls -A "$ROOT")" $'dir\nfile' "what is under the root after litter of mode $mode"
+    done
     assert_file_eq "$ROOT/file" "$NEW"
 }
 

@@ -20,7 +20,7 @@ enum { TEMP_ATTEMPTS = 10000 };
 
 bool staged_is_temp_name(const char *name)
 {
-    return strncmp(name, STAGED_PREFIX, sizeof STAGED_PREFIX - 1) == 0;
+    return strncasecmp(name, STAGED_PREFIX, sizeof STAGED_PREFIX - 1) == 0;
 }
 
 static void set_temp_name(struct staged *staged, int number)
@@ -37,13 +37,78 @@ static bool is_at_temp_name(const struct staged *staged, int fd)
            here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
+bool staged_is_locked(int fd)
+{
+    if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK;
+    (void)flock(fd, LOCK_UN);
+    return false;
+}
+
+bool staged_has_temp_name(int dir_fd, int fd)
+{
+    struct staged other = {.dir_fd = dir_fd};
+
+    for (int number = 0; number < TEMP_ATTEMPTS; number++) {
+        set_temp_name(&other, number);
+        if (is_at_temp_name(&other, fd))
+            return true;
+    }
+    return false;
+}
+
+/* Removes the temporary name, if it is still this file's. */
+static void drop_temp_name(struct staged *staged)
+{
+    if (staged->temp[0] != '\0' && is_at_temp_name(staged, staged->fd))
+        (void)unlinkat(staged->dir_fd, staged->temp, 0);
+    staged->temp[0] = '\0';
+}
+
+/* Not even by its owner. */
+static bool can_be_opened(mode_t mode)
+{
+    return (mode & (S_IRUSR | S_IWUSR)) != 0;
+}
+
+/* While this lock is held, no other writer may clear away what nobody can open. One that is at it
+ * holds the lock for some microseconds. */
+static bool lock_directory(const struct staged *staged)
+{
+    for (int attempt = 0; attempt < TEMP_ATTEMPTS; attempt++)
+        if (flock(staged->dir_fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return true; /* a filesystem without locks clears nothing, either */
+    return false;
+}
+
+/* clear_litter() for a file that cannot be asked. Whoever has the directory to itself knows that no
+ * writer of such a file lives. */
+static bool clear_unopenable(const struct staged *staged)
+{
+    struct stat st;
+    bool cleared = false;
+
+    if (flock(staged->dir_fd, LOCK_EX | LOCK_NB) < 0)
+        return false;
+    if (fstatat(staged->dir_fd, staged->temp, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        cleared = errno == ENOENT;
+    else if (S_ISREG(st.st_mode) && !can_be_opened(st.st_mode))
+        cleared = unlinkat(staged->dir_fd, staged->temp, 0) == 0;
+    (void)flock(staged->dir_fd, can_be_opened(staged->mode) ? LOCK_UN : LOCK_SH | LOCK_NB);
+    return cleared;
+}
+
 /* Removes the file at the temporary name if its writer is dead, which its lock tells: a lock goes
  * with its process. Returns true when the name is free to try again. */
 static bool clear_litter(const struct staged *staged)
 {
-    int fd = openat(staged->dir_fd, staged->temp, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    int fd = openat(staged->dir_fd, staged->temp, O_RDONLY | flags);
+
+    if (fd < 0 && errno == EACCES)
+        fd = openat(staged->dir_fd, staged->temp, O_WRONLY | flags);
     if (fd < 0)
-        return errno == ENOENT;
+        return errno == ENOENT || (errno == EACCES && clear_unopenable(staged));
     /* Who holds the lock of the file that is at this name may remove the name: its writer, living,
      * would hold the lock, and everybody else needs it first. The file we opened may have moved on
      * meanwhile, though; then the name is another writer's by now. */
@@ -100,6 +165,8 @@ int staged_open(struct staged *staged, int dir_fd, const char *name, const struc
         goto fail;
     }
     memcpy(staged->name, name, len + 1);
+    if (!can_be_opened(staged->mode) && !lock_directory(staged))
+        goto fail;
 
     staged->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, staged->mode);
     if (staged->fd >= 0) {
@@ -166,6 +233,12 @@ static int take_name(struct staged *staged)
         if (errno != EEXIST || staged->exclusive || link_temp(staged) < 0)
             return -1;
     }
+    /* Whoever may write to the directory may have taken the name away, or given it to another file:
+     * what is said to be done must be this one. */
+    if (!is_at_temp_name(staged, staged->fd)) {
+        errno = ESTALE;
+        return -1;
+    }
     if (renameat2(staged->dir_fd, staged->temp, staged->dir_fd, staged->name,
                   staged->exclusive ? RENAME_NOREPLACE : 0) < 0)
         return -1;
@@ -182,10 +255,9 @@ static int take_name_undisturbed(struct staged *staged)
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     int outcome = take_name(staged);
-    if (outcome < 0 && staged->temp[0] != '\0') {
+    if (outcome < 0) {
         int saved = errno;
-        (void)unlinkat(staged->dir_fd, staged->temp, 0);
-        staged->temp[0] = '\0';
+        drop_temp_name(staged);
         errno = saved;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -202,6 +274,7 @@ int staged_commit(struct staged *staged, bool durable)
 
     if (durable && fsync(staged->fd) < 0)
         goto out;
+    (void)flock(staged->fd, LOCK_SH | LOCK_NB); /* it is whole now */
     if (take_name_undisturbed(staged) < 0)
         goto out;
     if (durable && fsync(staged->dir_fd) < 0)
@@ -215,8 +288,7 @@ out:
 void staged_discard(struct staged *staged)
 {
     int saved = errno;
-    if (staged->temp[0] != '\0')
-        (void)unlinkat(staged->dir_fd, staged->temp, 0);
+    drop_temp_name(staged);
     errno = saved;
     io_close(staged->fd);
     io_close(staged->dir_fd);

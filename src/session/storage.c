@@ -127,6 +127,20 @@ static int find_regular(int root_fd, const char *name, struct stat *st)
     return outcome;
 }
 
+/* Is this file, found by a name that is no temporary one, an upload that is under way? Others may
+ * lock files that we serve, so the lock alone does not say so. */
+static bool is_in_progress(int root_fd, const char *name, int fd)
+{
+    const char *final;
+
+    if (!staged_is_locked(fd))
+        return false;
+    int dir_fd = open_parent(root_fd, name, &final);
+    bool found = dir_fd >= 0 && staged_has_temp_name(dir_fd, fd);
+    io_close(dir_fd);
+    return found;
+}
+
 int storage_open_file(int root_fd, const char *name, uint64_t *size)
 {
     struct stat st;
@@ -139,7 +153,7 @@ int storage_open_file(int root_fd, const char *name, uint64_t *size)
     int fd = open_beneath(root_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return -1;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || is_in_progress(root_fd, name, fd)) {
         io_close(fd);
         errno = ENOENT;
         return -1;
