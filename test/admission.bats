@@ -202,12 +202,13 @@ refuses() {
 
 @test "those who were refused leave no descriptor" {
     local before
+    look_inside
     start_server --allow 127.0.0.1
-    before=$(find "/proc/$SERVER_PID/fd" -mindepth 1 | wc -l)
+    before=$(fd_count "$SERVER_PID")
     "$SWARM" -b 127.0.0.2 -c 100 -n 2000 "$PORT" GET f >/dev/null 2>&1 || true
     serves 127.0.0.1
     wait_until 5 workers_are 0
-    assert_eq "$(find "/proc/$SERVER_PID/fd" -mindepth 1 | wc -l)" "$before" descriptors
+    assert_eq "$(fd_count "$SERVER_PID")" "$before" descriptors
 }
 
 # ---- --per-source ----

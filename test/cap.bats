@@ -51,8 +51,7 @@ keeps_cap() {
 
 @test "a worker that has ended counts until it is reaped" {
     processes_only
-    command -v strace >/dev/null || skip "needs strace"
-    strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+    needs_strace
     # waitpid(2) finds nobody the first ten times; the server looks when something happens, and
     # each second.
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null

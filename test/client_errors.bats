@@ -128,13 +128,6 @@ put_fails() {
     fake_is_content
 }
 
-# Skips a test where strace(1) is missing or may not trace.
-needs_strace() {
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
-    # LeakSanitizer does not work under ptrace(2).
-    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
-}
-
 # ---- GET from a server that fails ----
 
 @test "GET: a refusal is passed on, and the old file stays" {

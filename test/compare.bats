@@ -160,7 +160,7 @@ serves_nothing_below() {
 }
 
 @test "a client of processes costs a fork and a wait, one of threads a thread, and each its calls" {
-    strace -f -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
     is_median calls fork -ge 20
     is_median calls threads -ge 20
     is_median call_clone fork -eq 1

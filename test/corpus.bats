@@ -68,16 +68,13 @@ tree_state() {
 }
 
 setup() {
+    look_inside
     make_tree
     BEFORE=$(tree_state)
 }
 
 wire() {
     "$WIRE" "$PORT" "$@"
-}
-
-descriptors() {
-    find "/proc/$SERVER_PID/fd" -mindepth 1 | wc -l
 }
 
 # ---- the oracle ----
@@ -200,14 +197,14 @@ run_group() {
 survives() {
     local before
     start_server -vv --request-timeout "$TURN_S" -t "$TURN_S" -- 1
-    before=$(descriptors)
+    before=$(fd_count "$SERVER_PID")
     exec {LOG}<"$SERVER_OUT"
     run_group "$1"
     [ "$ENTRIES" -gt 0 ] || fail "there is no entry" || return
     [ "$FAILED" -eq 0 ] || fail "$FAILED of $CASES cases failed" || return
     no_crash || return
     wait_until "$WAIT_SECONDS" workers_are 0 || return
-    assert_eq "$(descriptors)" "$before" "the server's descriptors" || return
+    assert_eq "$(fd_count "$SERVER_PID")" "$before" "the server's descriptors" || return
     log_is_clean || return
     stop_server
 }

@@ -12,7 +12,11 @@ load lib
 
 # descriptors PID: what each of them leads to, one a line, sorted; sockets without their number
 descriptors() {
-    find "/proc/$1/fd" -mindepth 1 -printf '%f %l\n' | sort -n | sed 's/socket:.*/socket/'
+    fds_of "$1" | sed 's/socket:.*/socket/'
+}
+
+setup() {
+    look_inside
 }
 
 # holds_its_own PID [WHAT]: besides 0 to 2, one connection, the root, and WHAT

@@ -22,7 +22,7 @@ setup() {
 
 # traced OPTION...: the next server runs under strace
 traced() {
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$BATS_TEST_TMPDIR/trace" "$@")
 }
 

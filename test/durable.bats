@@ -10,7 +10,8 @@ load lib
 WAIT_SECONDS=60 # a disk that other tests fill can be slow to let go of a file
 
 setup() {
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
+    look_inside
     mkdir -p "$ROOT/dir"
     OLD=$BATS_TEST_TMPDIR/old
     NEW=$BATS_TEST_TMPDIR/new
@@ -49,8 +50,9 @@ start_traced() {
 #   unless it failed. That a name is taken is no failure: it is how one finds out.
 assert_steps() {
     local said='sendto\(.*"(DONE|ERROR)' log
-    wait_until "$WAIT_SECONDS" grep -qE "$said" -r "$TRACES"
-    log=$(grep -lE "$said" -r "$TRACES")
+    # strace has written down what a process did before it lets it go on, or end.
+    wait_until "$WAIT_SECONDS" workers_are 0
+    log=$(grep -lE "$said" -r "$TRACES") || fail "no worker said DONE or ERROR" || return
     assert_eq "$(_steps_in "$log")" "$*" "the worker's steps" || fail "$(cat "$log")"
 }
 

@@ -14,7 +14,7 @@ WAIT_SECONDS=60 # a disk that other tests fill can be slow to let go of a file
 SERVER_OPTIONS=(--sandbox=off)
 
 setup() {
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
     mkdir -p "$ROOT/dir/deep"
     OLD=$BATS_TEST_TMPDIR/old
     NEW=$BATS_TEST_TMPDIR/new
@@ -412,7 +412,7 @@ overwrite() {
 
 # open_by PID: what its descriptors lead to, without numbers, sorted
 open_by() {
-    find "/proc/$1/fd" -type l -printf '%l\n' | sed -E 's/[0-9]+/N/g' | LC_ALL=C sort
+    fds_of "$1" | sed -E 's/^[0-9]+ //; s/[0-9]+/N/g' | LC_ALL=C sort
 }
 
 @test "without close_range a worker keeps its own connection and no other client's" {

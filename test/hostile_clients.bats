@@ -46,13 +46,8 @@ honest_waits() {
         fail "the honest client waited $waited ms, which should be from $1 to $2"
 }
 
-# descriptors: how many the server has
-descriptors() {
-    find "/proc/$SERVER_PID/fd" -mindepth 1 | wc -l
-}
-
 descriptors_are() {
-    [ "$(descriptors)" -eq "$1" ]
+    [ "$(fd_count "$SERVER_PID")" -eq "$1" ]
 }
 
 # cpu_ms: what the server itself has used, its workers not counted
@@ -208,8 +203,9 @@ none_established() {
 
 @test "ten thousand clients that connect and reset cost no slot and leave no descriptor" {
     local before
+    look_inside
     start_server -vv
-    before=$(descriptors)
+    before=$(fd_count "$SERVER_PID")
     hold 1 2 3 4 5
     held 1 2 3 4 5
     run "$SWARM" -c 100 -n "$CROWD" "$PORT" RESET nothing

@@ -212,7 +212,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
 # ---- writing ----
 
 @test "each line is one write, in append mode" {
-    command -v strace >/dev/null || skip "strace is not here"
+    needs_strace
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -y -o "$BATS_TEST_TMPDIR/trace" -e "trace=openat,write")
     start --sandbox=off
     printf x >"$ROOT/f"

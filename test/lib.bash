@@ -318,6 +318,35 @@ workers_are() {
     [ "$(workers "" | wc -l)" -eq "$1" ]
 }
 
+# ---- looking into the server ----
+
+# needs_strace: skips the test where strace(1) is missing or may not trace
+needs_strace() {
+    command -v strace >/dev/null || skip "needs strace"
+    strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+    # LeakSanitizer traces, and so cannot be traced.
+    export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
+}
+
+# look_inside: strace shows what the addresses that the next servers pass lead to, and /proc/PID/fd
+# of them can be read, which their sandbox allows to root only: so it is off for everybody else.
+look_inside() {
+    [ "$EUID" -eq 0 ] || SERVER_OPTIONS+=(--sandbox=off)
+}
+
+# fds_of PID: what its descriptors lead to, "NUMBER TARGET" in a line each, by number
+fds_of() {
+    [ -r "/proc/$1/fd" ] || fail "/proc/$1/fd cannot be read (look_inside?)" || return
+    find "/proc/$1/fd" -mindepth 1 -printf '%f %l\n' | sort -n
+}
+
+# fd_count PID
+fd_count() {
+    local fds
+    fds=$(fds_of "$1") || return
+    wc -l <<<"$fds"
+}
+
 # ---- clients that hold a slot ----
 
 # hold ID...: for each a client that connects, waits for READY, and then keeps its slot. Returns

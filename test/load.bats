@@ -9,7 +9,7 @@ load lib
 
 # descriptors: what the server itself has open, sockets and the like without their numbers
 descriptors() {
-    find "/proc/$SERVER_PID/fd" -mindepth 1 -printf '%l\n' | sed 's/:\[[0-9]*\]$//' | sort
+    fds_of "$SERVER_PID" | sed 's/^[0-9]* //; s/:\[[0-9]*\]$//' | sort
 }
 
 # is_at_rest: no worker, no zombie, and no descriptor that was not there before the clients came
@@ -19,6 +19,7 @@ is_at_rest() {
 
 # open_shop: a server that has served one client; $ROOT/file-0 has the content that swarm -v knows
 open_shop() {
+    look_inside
     start_server "$@" || return
     "$SWARM" -n 1 -s 4000 "$PORT" PUT file || return
     wait_until "$WAIT_SECONDS" workers_are 0 || return

@@ -416,6 +416,7 @@ has_plain_standard_fds() {
 }
 
 @test "closed standard input, output and error do no harm, and are not handed to a socket" {
+    look_inside
     for closed in '<&-' '>&-' '2>&-' '<&- >&-' '>&- 2>&-' '<&- 2>&-' '<&- >&- 2>&-'; do
         # shellcheck disable=SC2034  # read by start_server
         SERVER_PREFIX=(bash -c "exec \"\$@\" $closed" bash)

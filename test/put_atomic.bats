@@ -91,7 +91,8 @@ TRACE=$BATS_TEST_TMPDIR/trace
 
 # traced OPTION...: the next server runs under strace
 traced() {
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
+    look_inside
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$TRACE" "$@")
 }
 

@@ -21,11 +21,6 @@ time_crowd() {
     echo $(($(now_ms) - began))
 }
 
-needs_strace() {
-    command -v strace >/dev/null || skip "needs strace"
-    strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
-}
-
 @test "no zombie stays, however a worker ended, though nobody else comes" {
     local status
     EXPECT_CRASH=yes
@@ -80,6 +75,7 @@ refills() {
 @test "a slot is filled within about a second though every SIGCHLD is lost" {
     local began took
     needs_strace
+    look_inside
     # In place of a signalfd for SIGCHLD, the server gets a pipe that nobody ever writes to.
     mkfifo "$BATS_TEST_TMPDIR/mute"
     # shellcheck disable=SC2016,SC2054 # for the inner shell; commas are strace's

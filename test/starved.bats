@@ -16,8 +16,7 @@ TRACE=$BATS_TEST_TMPDIR/trace
 # inject CALLS WHEN ERROR: from now on the server's system calls CALLS fail with ERROR; the calls
 # and its sleeps are written to TRACE
 inject() {
-    command -v strace >/dev/null || skip "needs strace"
-    strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+    needs_strace
     # A leak checker traces, and so cannot be traced.
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -o "$TRACE" -e "trace=$1,poll"
         -e "inject=$1:error=$3:when=$2")
@@ -131,7 +130,7 @@ stays_idle() {
     random_file "$ROOT/file" 1000
     hold 1
     held 1
-    limit=$(($(find "/proc/$SERVER_PID/fd" -mindepth 1 | wc -l) + 5))
+    limit=$(($(fd_count "$SERVER_PID") + 5))
     prlimit --pid "$SERVER_PID" --nofile="$limit:$limit"
     "$SWARM" -c 30 -n 30 "$PORT" GET file >"$BATS_TEST_TMPDIR/swarm.out" 3>&- 4>&- &
     crowd=$!

@@ -164,7 +164,7 @@ leads_to_proc() {
 
 @test "a step down that fails ends the server before it accepts anyone" {
     local call
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
     for call in chroot setgroups setresgid setresuid; do
         run strace -o /dev/null -e "inject=$call:error=EPERM" "$FERRYD" \
             --user "$NOBODY:$NOBODY" -d "$ROOT" 0
@@ -215,7 +215,7 @@ leads_to_proc() {
 }
 
 @test "files get a name also where linkat asks for a privilege, as it does before Linux 6.10" {
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
     # Each way is tried by its descriptor alone first, and then through /proc: the server, as it
     # starts, tries the first one only. So it is the first, the third, ... that such a kernel fails.
     SERVER_PREFIX=(strace -f -o "$BATS_TEST_TMPDIR/trace" -e inject=linkat:error=ENOENT:when=1+2)
