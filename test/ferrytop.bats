@@ -131,6 +131,15 @@ cannot_show() {
     [ "$busy" -gt 0 ] || fail "nobody was ever seen"
 }
 
+@test "while the server changes its board, who reads it can tell" {
+    [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || skip "needs two processors"
+    start -- 3
+    printf hello >"$ROOT/f"
+    "$SWARM" -c 30 -n 1000000 "$PORT" GET f >/dev/null 2>&1 3>&- 4>&- &
+    track "$!"
+    "$BIN/test/sees_change" "$BOARD" 1000
+}
+
 @test "a full queue is counted, and its end is told in one line on a small screen" {
     start --queue 40 -- 1
     local i
