@@ -113,21 +113,39 @@ static bool client_is_silent(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
+enum { TIMES = 1000 };
+
+/* Writes the first `len` bytes of the one and of the other, many times. */
+static void alternate(struct report *report, const struct report *one, const struct report *other,
+                      size_t len)
+{
+    for (int i = 0; i < TIMES; i++) {
+        memcpy(report, one, len);
+        __sync_synchronize();
+        memcpy(report, other, len);
+        __sync_synchronize();
+    }
+}
+
 void change_story(struct report *report, int fd)
 {
-    enum { TIMES = 1000 };
     const struct report true_story = truth(false);
     size_t number = 0;
 
     do {
         const struct report other = falsehood(&lies[number++ % lie_count]);
-        for (int i = 0; i < TIMES; i++) {
-            *report = true_story;
-            __sync_synchronize();
-            *report = other;
-            __sync_synchronize();
-        }
+        alternate(report, &true_story, &other, sizeof other);
     } while (client_is_silent(fd));
+}
+
+/* As fast as can be: who reads a number twice is to read two. */
+static void change_numbers(struct report *report, int fd)
+{
+    const struct report true_story = truth(false), other = falsehood(&lies[lie_count - 1]);
+
+    do
+        alternate(report, &true_story, &other, offsetof(struct report, name));
+    while (client_is_silent(fd));
 }
 
 int leave_a_liar(struct report *report, int fd)
@@ -135,7 +153,7 @@ int leave_a_liar(struct report *report, int fd)
     pid_t child = fork();
 
     if (child == 0) {
-        change_story(report, fd);
+        change_numbers(report, fd);
         _exit(0);
     }
     if (child < 0)

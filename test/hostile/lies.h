@@ -14,7 +14,8 @@ void tell_lie(struct report *report, size_t number);
  * or leaves. */
 void change_story(struct report *report, int fd);
 
-/* The same in a child that outlives us. Returns 0 when it has begun, or -1 with errno. */
+/* The same, with its numbers, in a child that outlives us. Returns 0 when it has begun, or -1 with
+ * errno. */
 int leave_a_liar(struct report *report, int fd);
 
 #endif
