@@ -16,6 +16,24 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 # What the code cannot be compiled without; the caller's CFLAGS come after it.
 FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude -include include/banned.h $(WARNINGS)
 
+# What makes a bug harder to use. Of these the compiler is given what it takes together with the
+# caller's flags, without a word: _FORTIFY_SOURCE wants optimisation, one of the last two another
+# processor. It is asked when something is compiled, once in a run of make.
+HARDENING = -fPIE -fstack-protector-strong -fstack-clash-protection \
+            -fcf-protection -mbranch-protection=standard
+FORTIFY   = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE
+taken     = $(shell $(CC) -Werror $(1) $(CFLAGS) $(CPPFLAGS) -include string.h \
+              -fsyntax-only -x c /dev/null 2>/dev/null && echo '$(1)')
+HARDENED  = $(eval HARDENED := $(foreach flag,$(HARDENING),$(call taken,$(flag))) \
+              $(or $(call taken,$(FORTIFY)=3),$(call taken,$(FORTIFY)=2)))$(HARDENED)
+# Read-only relocations, all bound at the start: a worker, which is a fork, has none left to bind.
+LINK_HARDENED = -pie -Wl,-z,relro,-z,now,-z,noexecstack
+
+# The caller's flags come last, and count.
+FLAGS   = $(FERRY_CFLAGS) $(HARDENED) $(CFLAGS) $(CPPFLAGS) -MMD -MP
+COMPILE = $(CC) $(FLAGS)
+LINK    = $(CC) $(LINK_HARDENED) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS)
+
 COMMON  = proto report path units io sink log cmdline transfer staged
 MANAGER = server_main options identity admission acceptor peer sources pending running manager board ledger
 SESSION = session storage sandbox
@@ -53,17 +71,17 @@ $(BUILD)/ferry: $(CLIENT_OBJ)
 $(BUILD)/ferrytop: $(TOP_OBJ)
 
 $(PROGRAMS):
-	$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS) -o $@ $^ $(LDLIBS)
+	$(LINK) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -c -o $@ $<
 
 probes: $(PROBES) $(HOSTILE) $(LEAKY)
 
 $(BUILD)/test/%: test/probes/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP $(LDFLAGS) $(LINK_THREADS) -o $@ $(filter %.c %.o,$^)
+	$(CC) $(LINK_HARDENED) $(FLAGS) $(LDFLAGS) $(LINK_THREADS) -o $@ $(filter %.c %.o,$^)
 $(BUILD)/test/stopwatch $(BUILD)/test/late_stop: LINK_THREADS = -pthread
 $(BUILD)/test/late_stop: $(BUILD)/manager/worker_thread.o $(BUILD)/common/io.o
 
@@ -77,19 +95,19 @@ $(BUILD)/test/ferryd-threads-leaky: LINK_THREADS = -pthread
 
 $(HOSTILE) $(LEAKY):
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS) -o $@ $^ $(LDLIBS)
+	$(LINK) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/hostile/%.o: test/hostile/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -c -o $@ $<
 
 $(BUILD)/leaky/%.o: test/leaky/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -c -o $@ $<
 
 $(BUILD)/leaky/session.o: src/session/session.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(FERRY_CFLAGS) -Dsession_run=real_session_run $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -Dsession_run=real_session_run -c -o $@ $<
 
 -include $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
          $(WORKER_OBJ:.o=.d) $(PROBES:=.d)
@@ -129,7 +147,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = compare ensure lab_guide lib links negative_controls timeline
+HOUSE_TESTS   = commands compare ensure hardening lab_guide lib links negative_controls timeline
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # Those that take longest start first, so that the end is not a wait for one of them.
@@ -175,8 +193,8 @@ clean-results: all probes
 
 # ---- checking ----
 
-ASAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-TSAN_FLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+ASAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+TSAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=thread
 # The helpers of lib.bash have to see a sanitizer's server as it is.
 SANITIZER_TESTS = $(PROGRAM_TESTS) lib
 
@@ -225,27 +243,34 @@ links:
 
 .PHONY: install uninstall clean help
 
+FOLDERS = "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man8"
+
+# Older versions put the servers into sbin, where root would find them first.
 install: all
-	install -d "$(SBINDIR)" "$(BINDIR)" "$(MANDIR)/man1" "$(MANDIR)/man8"
-	install $(BUILD)/ferryd $(BUILD)/ferryd-threads "$(SBINDIR)"
-	install $(BUILD)/ferry $(BUILD)/ferrytop "$(BINDIR)"
+	rm -f "$(SBINDIR)/ferryd" "$(SBINDIR)/ferryd-threads"
+	scripts/folders make $(BUILD)/folders-made $(FOLDERS)
+	install $(PROGRAMS) "$(BINDIR)"
 	install -m 644 docs/ferry.1 docs/ferrytop.1 "$(MANDIR)/man1"
 	install -m 644 docs/ferryd.8 "$(MANDIR)/man8"
 
+# The folders that install has made go, too, where they are empty.
 uninstall:
-	rm -f "$(SBINDIR)/ferryd" "$(SBINDIR)/ferryd-threads" "$(BINDIR)/ferry" "$(BINDIR)/ferrytop"
+	rm -f "$(SBINDIR)/ferryd" "$(SBINDIR)/ferryd-threads"
+	rm -f $(patsubst $(BUILD)/%,"$(BINDIR)/%",$(PROGRAMS))
 	rm -f "$(MANDIR)/man1/ferry.1" "$(MANDIR)/man1/ferrytop.1" "$(MANDIR)/man8/ferryd.8"
+	scripts/folders remove $(BUILD)/folders-made $(FOLDERS)
 
 clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo 'make [all]      build ferryd, ferryd-threads and ferry in $(BUILD)/'
+	@echo 'make [all]      build ferryd, ferryd-threads, ferry and ferrytop in $(BUILD)/'
 	@echo 'make run        serve ROOT=$(ROOT) on PORT=$(PORT), MAX=$(MAX) clients at once'
 	@echo 'make demo       show six clients taking turns on a server with room for two'
-	@echo 'make test       run every test (make -j2 test: side by side)'
-	@echo 'make sanitize   run them on AddressSanitizer+UBSan and ThreadSanitizer builds'
-	@echo 'make coverage   run them with coverage (needs gcovr)'
+	@echo 'make test       test the programs (make -j4 test: four files at a time)'
+	@echo 'make test-house test the scripts, the documents and the tests themselves'
+	@echo 'make sanitize   test AddressSanitizer+UBSan and ThreadSanitizer builds'
+	@echo 'make coverage   test with coverage (needs gcovr)'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck: no finding'
 	@echo 'make format     apply clang-format'
 	@echo 'make links      bring the line numbers in the documents up to date'
@@ -253,3 +278,8 @@ help:
 	@echo 'make compare    measure processes and threads side by side; $(BUILD)/compare/report.md'
 	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'
 	@echo 'make clean      remove $(BUILD)/'
+	@echo
+	@echo 'and these are yours to set, as in make BUILD=/tmp/clang CC=clang:'
+	@echo 'BUILD           where everything goes that is made: $(BUILD)'
+	@echo 'CC              the compiler: $(CC)'
+	@echo 'CFLAGS LDFLAGS  come after our own flags, and count: $(CFLAGS) $(LDFLAGS)'

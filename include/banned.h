@@ -10,6 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With _FORTIFY_SOURCE and clang these are macros, of which poisoning would warn. */
+#undef sprintf
+#undef vsprintf
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef stpcpy
+
 #pragma GCC poison strcpy strcat strncpy strncat stpcpy strtok strtok_r
 #pragma GCC poison sprintf vsprintf gets scanf sscanf
 #pragma GCC poison atoi atol atoll

@@ -35,8 +35,9 @@ static bool ends_within_a_line(const struct ledger *ledger)
     int fd = openat(ledger->dir_fd, path_base_name(ledger->path),
                     O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-        (void)pread(fd, &last, 1, st.st_size - 1);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+        pread(fd, &last, 1, st.st_size - 1) != 1)
+        last = '\n';
     io_close(fd);
     return last != '\n';
 }
