@@ -436,23 +436,17 @@ DECIDED=' client [0-9]+ (queued|over its share), '
 
 @test "two addresses of one IPv6 /64 share, those of different ones do not" {
     local address
-    [ "$EUID" -eq 0 ] || skip "needs root"
     has_ipv6 || skip "needs IPv6"
-    command -v ip unshare nsenter >/dev/null || skip "needs ip, unshare and nsenter"
-    unshare -n true 2>/dev/null || skip "needs a network namespace"
-    unshare -n sleep 600 3>&- 4>&- &
-    track "$!"
-    in_namespace=(nsenter "--net=/proc/$!/ns/net")
-    wait_until 5 grep -qx sleep "/proc/$!/comm"
-    "${in_namespace[@]}" ip link set lo up
+    own_network
+    "${INSIDE[@]}" ip link set lo up
     # RFC 3849: addresses for examples.
     for address in 2001:db8:0:1::1 2001:db8:0:1:ffff::2 2001:db8:0:2::1; do
-        "${in_namespace[@]}" ip addr add "$address/128" dev lo nodad
+        "${INSIDE[@]}" ip addr add "$address/128" dev lo nodad
     done
-    SERVER_PREFIX=("${in_namespace[@]}")
+    SERVER_PREFIX=("${INSIDE[@]}")
     start_server -vv --per-source 1 -- 5
     # shellcheck disable=SC2016 # for the script's shell
-    printf '#!/bin/sh\nexec %s "%s" -h ::1 -b "$ADDRESS" "$@"\n' "${in_namespace[*]}" "$WIRE" \
+    printf '#!/bin/sh\nexec %s "%s" -h ::1 -b "$ADDRESS" "$@"\n' "${INSIDE[*]}" "$WIRE" \
         >"$BATS_TEST_TMPDIR/wire"
     chmod +x "$BATS_TEST_TMPDIR/wire"
     WIRE=$BATS_TEST_TMPDIR/wire

@@ -378,12 +378,14 @@ fake_is_content() {
 # ---- the server's address ----
 
 @test "the server may be given by name, by IPv4 number and by IPv6 number" {
-    local host hosts=(localhost 127.0.0.1)
+    local host hosts=(127.0.0.1)
     ! grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null || hosts+=(::1)
+    hosts+=(localhost)
     start_server
     echo content >"$ROOT/x"
     for host in "${hosts[@]}"; do
         rm -f x
+        [ "$host" != localhost ] || has_localhost
         ferry "$host" "$PORT" GET x
         succeeds "client receiving file x (8 bytes)" "Complete"
         assert_file_eq x "$ROOT/x"

@@ -111,16 +111,11 @@ starts() {
 # two_machines: what runs behind `there` has an address of its own, and SERVER_PREFIX takes the
 # server to where `there` reaches it as 192.0.2.1 (RFC 5737: an address for examples)
 two_machines() {
-    local here
-    [ "$EUID" -eq 0 ] || skip "needs root, for a network namespace"
-    command -v ip unshare nsenter >/dev/null || skip "needs ip, unshare and nsenter"
-    unshare -n true 2>/dev/null || skip "needs a network namespace"
-    _namespace
-    here=$NAMESPACE
-    _namespace
-    there=(nsenter "--net=/proc/$NAMESPACE/ns/net")
-    SERVER_PREFIX=(nsenter "--net=/proc/$here/ns/net")
-    "${SERVER_PREFIX[@]}" ip link add here type veth peer name there netns "$NAMESPACE" ||
+    own_network
+    SERVER_PREFIX=("${INSIDE[@]}")
+    own_network
+    there=("${INSIDE[@]}")
+    "${SERVER_PREFIX[@]}" ip link add here type veth peer name there netns "$NETWORK" ||
         skip "needs virtual Ethernet"
     "${SERVER_PREFIX[@]}" ip addr add 192.0.2.1/24 dev here || return
     "${SERVER_PREFIX[@]}" ip link set here up || return
@@ -129,13 +124,6 @@ two_machines() {
     "${there[@]}" ip link set there up || return
     program there "${there[@]}" "$WIRE" -h 192.0.2.1
     program here "${SERVER_PREFIX[@]}" "$WIRE"
-}
-
-_namespace() {
-    unshare -n sleep 600 3>&- 4>&- &
-    NAMESPACE=$!
-    track "$NAMESPACE"
-    wait_until 5 grep -qx sleep "/proc/$NAMESPACE/comm"
 }
 
 # program NAME WORD...: a program wire-NAME that runs these words and its arguments

@@ -487,6 +487,40 @@ make_readable() {
         skip "nobody cannot reach $1"
 }
 
+# ---- a network of its own ----
+
+USERS= # a process in the user namespace that the others belong to
+
+# own_network: a network namespace, also for an ordinary user where the kernel lets them; sets
+# NETWORK, a process in it, and INSIDE, what goes before a command that is to run there. What one
+# test makes can be joined together. Skips the test where there can be none.
+own_network() {
+    local as=()
+    command -v ip unshare nsenter >/dev/null || skip "needs ip, unshare and nsenter"
+    if [ "$EUID" -ne 0 ]; then
+        unshare -rn true 2>/dev/null || skip "needs root, or user namespaces"
+        [ -n "$USERS" ] || { _sleeper unshare -r && USERS=$SLEEPER; } || return
+        as=(nsenter "--user=/proc/$USERS/ns/user" --preserve-credentials)
+    fi
+    "${as[@]}" unshare -n true 2>/dev/null || skip "needs a network namespace"
+    _sleeper "${as[@]}" unshare -n || return
+    NETWORK=$SLEEPER
+    INSIDE=(nsenter "${as[@]:1}" "--net=/proc/$NETWORK/ns/net")
+}
+
+# _sleeper COMMAND...: a process that COMMAND has put where it belongs
+_sleeper() {
+    "$@" sleep 600 3>&- 4>&- &
+    SLEEPER=$!
+    track "$SLEEPER"
+    wait_until 5 grep -qx sleep "/proc/$SLEEPER/comm"
+}
+
+# has_localhost: skips the test, or what is left of it, where that name has no address
+has_localhost() {
+    getent ahosts localhost >/dev/null || skip "localhost is no name here (/etc/hosts)"
+}
+
 # ---- after the test ----
 
 clean_up() {

@@ -378,6 +378,7 @@ deaf() {
 }
 
 @test "--bind takes a name" {
+    has_localhost
     serve -d root -b localhost 0
     serves_f -h localhost
     deaf 127.0.0.2

@@ -150,7 +150,7 @@ refused_size() {
 
 @test "a file has its mode from its creation on: none is ever changed, whatever the umask" {
     local mode
-    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    needs_strace
     printf new >"$BATS_TEST_TMPDIR/new"
     umask 077
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -f -o "$BATS_TEST_TMPDIR/trace"
