@@ -38,7 +38,7 @@ COMMON  = proto report path units io sink log cmdline transfer staged
 MANAGER = server_main options identity admission acceptor peer sources pending running manager board ledger
 SESSION = session storage sandbox
 TOP     = top_main snapshot screen
-CLIENT  = client_main client_options link commands get put del progress
+CLIENT  = client_main client_options link commands get put del progress say
 
 SERVER_OBJ = $(MANAGER:%=$(BUILD)/manager/%.o) $(SESSION:%=$(BUILD)/session/%.o) \
              $(COMMON:%=$(BUILD)/common/%.o)

@@ -375,7 +375,80 @@ fake_is_content() {
     [ ! -L "$ROOT/link" ]
 }
 
+@test "GET - fetches a file of that name into a file of that name" {
+    start_server
+    echo content >"$ROOT/-"
+    ferry 127.0.0.1 "$PORT" GET -
+    succeeds "client receiving file - (8 bytes)" "Complete"
+    assert_file_eq ./- "$ROOT/-"
+    only_files . -
+    rm ./-
+    ferry 127.0.0.1 "$PORT" GET - -o ./-
+    assert_file_eq ./- "$ROOT/-"
+}
+
+@test "-o DIR, with a slash or without, takes any number of files, each under its last name" {
+    local dir
+    start_server
+    mkdir -p "$ROOT/sub" dir
+    echo 1 >"$ROOT/sub/x"
+    echo 2 >"$ROOT/y"
+    for dir in dir dir/ dir/.; do
+        rm -f dir/*
+        ferry 127.0.0.1 "$PORT" GET sub/x -o "$dir"
+        succeeds "client receiving file sub/x (2 bytes)" "Complete"
+        ferry 127.0.0.1 "$PORT" GET sub/x y -o "$dir"
+        assert_eq "$STATUS" 0 "$(cat "$ERR")"
+        only_files dir x y
+        assert_file_eq dir/x "$ROOT/sub/x"
+    done
+    only_files . dir
+}
+
+@test "PUT -o DIR/ stores any number of files there, each under its last name" {
+    start_server
+    mkdir -p "$ROOT/sub" from
+    echo 1 >from/x
+    echo 2 >y
+    ferry 127.0.0.1 "$PORT" PUT from/x -o sub/
+    succeeds "client sending file from/x (2 bytes)" "Complete"
+    only_files "$ROOT/sub" x
+    ferry -j 2 127.0.0.1 "$PORT" PUT from/x y -o sub/
+    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    only_files "$ROOT/sub" x y
+    assert_file_eq "$ROOT/sub/y" y
+}
+
+@test "a line waits for a reader who is slow, and is not lost" {
+    mkfifo fifo
+    exec 7<>fifo
+    # What a pipe holds; the next byte finds it full.
+    dd if=/dev/zero of=fifo bs=1 count=1048576 oflag=nonblock 2>/dev/null || true
+    fake send READY expect $'GET x\n' send OK expect READY size 4 expect OK send data say sent \
+        send DONE gone
+    "$FERRY" 127.0.0.1 "$PORT" GET x >fifo 2>"$ERR" 3>&- 4>&- 7>&- &
+    CLIENT=$!
+    track "$CLIENT"
+    wait_for_line "$FAKE.out" sent
+    timeout 20 sed -u 's/^\x00*//; /^Complete$/q' <&7 >"$OUT" || true
+    exec 7>&-
+    prints "$OUT" "client receiving file x (4 bytes)" "Complete"
+    client_ends
+    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+}
+
 # ---- the server's address ----
+
+@test "an IPv6 number may stand in brackets" {
+    grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null || skip "no IPv6 loopback"
+    start_server
+    echo content >"$ROOT/x"
+    ferry '[::1]' "$PORT" GET x
+    succeeds "client receiving file x (8 bytes)" "Complete"
+    RES_OPTIONS="timeout:1 attempts:1" ferry '[127.0.0.1]' "$PORT" GET x
+    assert_eq "$STATUS" 1 "exit status"
+    assert_contains "$(cat "$ERR")" "no address for [127.0.0.1]"
+}
 
 @test "the server may be given by name, by IPv4 number and by IPv6 number" {
     local host hosts=(127.0.0.1)
@@ -443,6 +516,40 @@ fake_is_content() {
     assert_file_eq x "$ROOT/x"
 }
 
+@test "-s says nothing but errors" {
+    start_server
+    echo content >"$ROOT/x"
+    ferry -s 127.0.0.1 "$PORT" GET x
+    succeeds_silently
+    ferry 127.0.0.1 "$PORT" PUT x --silent
+    succeeds_silently
+    ferry -s -j 2 127.0.0.1 "$PORT" GET x missing
+    assert_eq "$STATUS" 1 "exit status"
+    assert_eq "$(cat "$OUT")" "" "standard output"
+    prints "$ERR" "server error: missing does not exist"
+    ferry -s 127.0.0.1 "$PORT" GET x -o -
+    assert_eq "$(cat "$OUT" "$ERR")" content "the bytes and no more"
+    ferry -s 127.0.0.1 "$PORT" DEL x
+    succeeds_silently
+    only_files "$ROOT"
+}
+
+succeeds_silently() {
+    assert_eq "$STATUS" 0 "exit status"
+    assert_eq "$(cat "$OUT" "$ERR")" "" "what was printed"
+}
+
+@test "the verbs may be written in small letters" {
+    start_server
+    echo content >"$ROOT/x"
+    ferry 127.0.0.1 "$PORT" get x
+    succeeds "client receiving file x (8 bytes)" "Complete"
+    ferry 127.0.0.1 "$PORT" put x
+    succeeds "client sending file x (8 bytes)" "Complete"
+    ferry 127.0.0.1 "$PORT" del x
+    succeeds "client deleting file x" "Complete"
+}
+
 @test "--wait lets a client through whose turn comes in time" {
     start_server -v -- 1
     echo content >"$ROOT/x"
@@ -463,7 +570,8 @@ fake_is_content() {
         assert_eq "$(cat "$ERR")" "" "standard error"
         assert_contains "$(cat "$OUT")" "Usage: ferry [OPTION]... HOST PORT GET|PUT|DEL FILE..."
     done
-    for option in -o --output -q --quiet -j --jobs -w --wait --bare -h --help -V --version; do
+    for option in -o --output -q --quiet -j --jobs -w --wait -t --timeout --connect-timeout -s \
+        --silent --bare -h --help -V --version; do
         assert_contains "$(cat "$OUT")" " $option"
     done
 }

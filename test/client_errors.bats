@@ -299,6 +299,25 @@ put_fails() {
     fails 'server error: enough'
 }
 
+@test "PUT: an ERROR that comes in one piece with the second OK is told, not waited behind" {
+    truncate -s "$LARGE" file
+    fake "${BEFORE_UPLOAD[@]:0:6}" send "OKERROR: enough" wait
+    ferry 127.0.0.1 "$PORT" PUT file
+    fails 'server error: enough'
+}
+
+@test "PUT: what else a server says before it has the file is told in its own words" {
+    local end said='client error: 127\.0\.0\.1 port [0-9]+ said'
+    for end in drain close reset; do
+        put_fails "$said \"DONE\" before its turn" \
+            "${BEFORE_UPLOAD[@]}" skip 1000 send DONE "$end"
+    done
+    put_fails "$said \"DONE\" before its turn" "${BEFORE_UPLOAD[@]:0:6}" send OKDONE drain
+    put_fails "$said \"no \\\\x1bway\\\\x0a\" before its turn" \
+        "${BEFORE_UPLOAD[@]}" skip 1000 send $'no \eway\n' drain
+    put_fails "$said \"x{60}\.\.\.\" before its turn" "${BEFORE_UPLOAD[@]}" bytes 1000 drain
+}
+
 @test "PUT: a server that closes or resets at any step is told" {
     local end
     for end in close reset; do
@@ -346,16 +365,25 @@ put_fails() {
 # ---- what can be known without a server ----
 
 @test "GET into a directory that is not there, or onto one, is told without connecting" {
-    local output
-    mkdir directory
+    local output reason
+    mkdir -p directory/x
     echo content >plain
-    for output in missing/x directory directory/ . .. plain/x "$(printf '%0256d' 0)"; do
+    while read -r output reason; do
         watch_for_connections
         ferry 127.0.0.1 "$PORT" GET x -o "$output"
-        fails "client error: unable to create file ${output//./\\.}"
+        [ "$output" != directory/ ] || output=directory/x
+        [ "$output" != missing/ ] || output=missing/x
+        fails "client error: unable to create file $output: $reason"
         nobody_connected
-    done
-    assert_eq "$(ls -AR)" "$(printf '%s\n' .: directory plain "" ./directory:)" "files here"
+    done <<END
+missing/x No such file or directory
+missing/ No such file or directory
+directory/ Is a directory
+plain/x Not a directory
+$(printf '%0256d' 0) File name too long
+END
+    assert_eq "$(ls -AR)" "$(printf '%s\n' .: directory plain "" ./directory: x "" ./directory/x:)" \
+        "files here"
 }
 
 @test "GET of a name that leaves no local name is told without connecting" {
@@ -363,7 +391,7 @@ put_fails() {
     for name in sub/.. . sub/; do
         watch_for_connections
         ferry 127.0.0.1 "$PORT" GET "$name"
-        fails 'client error: unable to create file .*'
+        fails 'client error: unable to create file (\.\.|\.|sub/): (Is a|No such file or) directory'
         nobody_connected
     done
     watch_for_connections
@@ -380,7 +408,7 @@ put_fails() {
     cd locked
     watch_for_connections
     ferry_unprivileged 127.0.0.1 "$PORT" GET x
-    fails 'client error: unable to create file x'
+    fails 'client error: unable to create file x: Permission denied'
     nobody_connected
 }
 
@@ -539,6 +567,57 @@ put_fails() {
     assert_eq "$(tail -n 1 "$ERR")" "client error: cannot write -: Broken pipe" "the last line"
 }
 
+# ---- standard output ----
+
+# prints_to FILE ARGUMENT...: ferry with FILE for standard output; sets STATUS
+prints_to() {
+    STATUS=0
+    : >"$OUT"
+    if [ "$1" = closed ]; then
+        "$FERRY" "${@:2}" >&- 2>"$ERR" || STATUS=$?
+    else
+        "$FERRY" "${@:2}" >"$1" 2>"$ERR" || STATUS=$?
+    fi
+}
+
+@test "a line that cannot be written is told once, and the exit status is 1, though all else went well" {
+    local option words='client error: cannot write to standard output: No space left on device'
+    start_server
+    echo 1 >"$ROOT/a"
+    echo 2 >"$ROOT/b"
+    prints_to /dev/full 127.0.0.1 "$PORT" GET a b
+    fails "$words"
+    assert_file_eq a "$ROOT/a"
+    assert_file_eq b "$ROOT/b"
+    prints_to /dev/full -s 127.0.0.1 "$PORT" GET a
+    assert_eq "$STATUS$(cat "$ERR")" 0 "exit status and standard error of what says nothing"
+    for option in --help --version; do
+        prints_to /dev/full "$option"
+        fails "$words"
+    done
+}
+
+@test "bytes for a standard output that is full, or closed, are an error" {
+    start_server
+    echo content >"$ROOT/x"
+    prints_to /dev/full -s 127.0.0.1 "$PORT" GET x -o -
+    fails 'client error: cannot write -: No space left on device'
+    prints_to closed -s 127.0.0.1 "$PORT" GET x -o -
+    fails 'client error: cannot write -: Bad file descriptor'
+    assert_eq "$(ls -A)" "" "files here"
+}
+
+@test "a reader of the lines that goes away is told, and the file still arrives" {
+    fake "${BEFORE_SIZE[@]}" size 4 expect OK send data wait send DONE gone
+    { "$FERRY" 127.0.0.1 "$PORT" GET file 2>"$ERR" || echo "$?" >"$BATS_TEST_TMPDIR/status"; } |
+        { head -n 1 >"$OUT"; exec <&-; echo go on 1<>"$FAKE.in"; }
+    assert_eq "$(cat "$BATS_TEST_TMPDIR/status")" 1 "exit status"
+    assert_eq "$(cat "$ERR")" "client error: cannot write to standard output: Broken pipe" \
+        "standard error"
+    assert_eq "$(cat file)" data "content"
+    fake_is_content
+}
+
 # ---- ferry itself ----
 
 @test "killed in the middle of a GET, ferry leaves nothing, and the old file" {
@@ -625,7 +704,7 @@ misused() {
 
 @test "wrong usage: a verb that is none is named" {
     local verb
-    for verb in get Get LIST GETT "GET " ""; do
+    for verb in gett Get LIST GETT "GET " ""; do
         misused "\"$verb\"" 127.0.0.1 9000 "$verb" x
     done
 }
@@ -639,6 +718,8 @@ misused() {
     for value in 86401 x -1 1.5 "" 5s; do
         misused "\"$value\"" -w "$value" 127.0.0.1 9000 GET x
         misused "\"$value\"" 127.0.0.1 9000 GET x --wait="$value"
+        misused "\"$value\"" -t "$value" 127.0.0.1 9000 GET x
+        misused "\"$value\"" 127.0.0.1 9000 GET x --connect-timeout="$value"
     done
 }
 
@@ -655,6 +736,14 @@ misused() {
     misused DEL -o y 127.0.0.1 9000 DEL x
     misused 2 -o y 127.0.0.1 9000 GET a b
     misused 3 -o y 127.0.0.1 9000 PUT a b c
+}
+
+@test "wrong usage: two files that would get the same name are named" {
+    local verb
+    for verb in GET PUT; do
+        misused 'a/y and b/y ' 127.0.0.1 9000 "$verb" x a/y z b/y
+        misused 'a/y and y ' -j 3 127.0.0.1 9000 "$verb" y x a/y -o into/
+    done
 }
 
 @test "wrong usage: a name that no request can carry is named" {

@@ -63,7 +63,7 @@ connected() {
     start_server
     six_files "$ROOT"
     for i in 1 2 3 4 5 6; do
-        lines+=("client receiving file $i (${i}00000 bytes)" Complete)
+        lines+=("client receiving file $i (${i}00000 bytes)" "Complete $i")
     done
     ferry -j 3 127.0.0.1 "$PORT" GET 1 2 3 4 5 6
     assert_eq "$STATUS" 0 "exit status"
@@ -139,8 +139,33 @@ connected() {
         assert_eq "$(sort "$ERR")" $'server error: 1 does not exist\nserver error: 4 does not exist' \
             "standard error"
         assert_eq "$(tree_sum .)" "$(tree_sum "$ROOT")" "the directory"
-        assert_eq "$(grep -c '^Complete$' "$OUT")" 4 "lines Complete"
+        assert_eq "$(grep '^Complete' "$OUT" | sort)" "$(printf 'Complete %s\n' 2 3 5 6)" \
+            "lines Complete"
     done
+}
+
+@test "every failure names its file where there are several, and none where there is one" {
+    local jobs refused="cannot connect to 127.0.0.1 port 1: Connection refused"
+    for jobs in 1 2; do
+        ferry -j "$jobs" 127.0.0.1 1 GET sub/a b
+        assert_eq "$STATUS" 1 "exit status"
+        assert_eq "$(sort "$ERR")" \
+            "$(printf 'client error: %s: %s\n' b "$refused" sub/a "$refused")" "standard error"
+    done
+    ferry -j 2 127.0.0.1 1 DEL a
+    assert_eq "$(cat "$ERR")" "client error: $refused" "standard error for one file"
+}
+
+@test "a refusal whose words do not name the file gets its name in front" {
+    local base=$BATS_TEST_TMPDIR/fake port
+    "$BIN/test/fakeserver" send READY expect $'GET sub/room\n' send "ERROR: no room" shut gone \
+        >"$base.out" 2>"$base.err" 3>&- 4>&- &
+    track "$!"
+    wait_until "$WAIT_SECONDS" test -s "$base.out"
+    port=$(head -n 1 "$base.out")
+    ferry 127.0.0.1 "$port" GET sub/room b
+    assert_eq "$(cat "$ERR")" "server error: sub/room: no room
+client error: b: cannot connect to 127.0.0.1 port $port: Connection refused" "standard error"
 }
 
 @test "a failure is not forgotten, whichever file it is" {
@@ -168,8 +193,9 @@ connected() {
     release first
     client_ends
     assert_eq "$STATUS" 1 "exit status"
-    assert_eq "$(grep -c '^Complete$' "$OUT")" 2 "lines Complete"
+    assert_eq "$(grep -c '^Complete [123]$' "$OUT")" 2 "lines Complete"
     assert_eq "$(find . -type f | wc -l)" 2 "files here"
+    grep -qxE 'client error: [12]: killed by signal 9' "$ERR" || fail "$(cat "$ERR")"
 }
 
 @test "when ferry is killed, its jobs end too and leave nothing" {
@@ -212,5 +238,5 @@ connected() {
     assert_eq "$STATUS" 0 "exit status"
     ferry -j 2 127.0.0.1 "$PORT" GET 1 missing 3
     assert_eq "$STATUS" 1 "exit status with a file that is missing"
-    assert_eq "$(grep -c '^Complete$' "$OUT")" 2 "lines Complete"
+    assert_eq "$(grep -c '^Complete [13]$' "$OUT")" 2 "lines Complete"
 }

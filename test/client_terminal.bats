@@ -136,6 +136,38 @@ fake() {
     done
 }
 
+@test "of a transfer that took no time, the time is told truly, and no rate is made up" {
+    local names=(1 2 3 4 5 6) name
+    start_server
+    for name in "${names[@]}"; do
+        random_file "$ROOT/$name" 100000
+    done
+    on_terminal 80 "exec '$FERRY' 127.0.0.1 $PORT GET ${names[*]} >'$OUT'"
+    terminal_ends
+    assert_eq "$STATUS" 0 "exit status"
+    left_on_screen >"$BATS_TEST_TMPDIR/left"
+    # On a busy machine some may take longer.
+    assert_eq "$(grep -cxE '100% 97\.7 KiB in ([1-9][0-9]? ms|less than 1 ms|[0-9.]+ s, .*/s)' \
+        "$BATS_TEST_TMPDIR/left")" 6 "true lines, in $(<"$BATS_TEST_TMPDIR/left"),"
+    refute grep -E ' in 0\.0 s| 0 B/s|GiB/s' "$BATS_TEST_TMPDIR/left"
+}
+
+@test "who is not connected yet is told so, and nothing of a slot" {
+    mkfifo "$BATS_TEST_TMPDIR/full.in"
+    "$BIN/test/fakeserver" full 127.0.0.1 0 <>"$BATS_TEST_TMPDIR/full.in" \
+        >"$BATS_TEST_TMPDIR/full.out" 3>&- 4>&- &
+    track "$!"
+    wait_until "$WAIT_SECONDS" test -s "$BATS_TEST_TMPDIR/full.out"
+    PORT=$(cat "$BATS_TEST_TMPDIR/full.out")
+    on_terminal 80 "exec '$FERRY' --connect-timeout 2 127.0.0.1 $PORT GET file >'$OUT'"
+    terminal_ends
+    assert_eq "$STATUS" 1 "exit status"
+    has_drawn '^connecting to 127\.0\.0\.1, 1 s$'
+    refute has_drawn 'slot'
+    assert_eq "$(left_on_screen)" "client error: no connection to 127.0.0.1 port $PORT within 2 s" \
+        "what is left on the screen"
+}
+
 @test "who waits for a slot is told how long, and the line goes when the slot comes" {
     start_server -- 1
     echo content >"$ROOT/file"

@@ -6,8 +6,10 @@
 #include "commands.h"
 #include "io.h"
 #include "log.h"
+#include "say.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
@@ -38,10 +40,23 @@ static int run_in_turn(const struct client_options *options)
     return failed == 0 ? 0 : -1;
 }
 
-struct jobs {
-    pid_t *pids; /* of those that run, 0 elsewhere; `most` places */
-    size_t most, running;
+struct job {
+    pid_t pid;        /* 0: none */
+    const char *name; /* its file */
 };
+
+struct jobs {
+    struct job *list;
+    size_t most, running; /* places in the list, and those taken */
+};
+
+/* Returns 0 where the job went well; it has said itself what went wrong, unless it was killed. */
+static int judge_job(const struct job *job, int status)
+{
+    if (WIFSIGNALED(status))
+        return say_error("%s: killed by signal %d", job->name, WTERMSIG(status));
+    return WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -1;
+}
 
 /* Waits for one job. Returns 0 where it went well. A child that somebody left us when we were
  * started is none of ours. */
@@ -53,11 +68,11 @@ static int finish_job(struct jobs *jobs)
         if (child < 0 && errno != EINTR)
             return -1;
         for (size_t i = 0; child > 0 && i < jobs->most; i++) {
-            if (jobs->pids[i] != child)
+            if (jobs->list[i].pid != child)
                 continue;
-            jobs->pids[i] = 0;
+            jobs->list[i].pid = 0;
             jobs->running--;
-            return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS ? 0 : -1;
+            return judge_job(&jobs->list[i], status);
         }
     }
 }
@@ -68,7 +83,7 @@ __attribute__((noreturn)) static void run_job(const struct client_options *optio
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
         _exit(EXIT_FAILURE);
-    _exit(run_one(options, name) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+    _exit(run_one(options, name) < 0 || say_failed() ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* Starts a process for one file; there must be a place for it. Returns 0, or -1 with errno. */
@@ -82,8 +97,8 @@ static int start_job(struct jobs *jobs, const struct client_options *options, co
     if (child < 0)
         return -1;
     for (size_t i = 0; i < jobs->most; i++) {
-        if (jobs->pids[i] == 0) {
-            jobs->pids[i] = child;
+        if (jobs->list[i].pid == 0) {
+            jobs->list[i] = (struct job){.pid = child, .name = name};
             break;
         }
     }
@@ -96,8 +111,8 @@ static int run_at_once(const struct client_options *options)
     struct jobs jobs = {.most = options->jobs};
     size_t started = 0, failed = 0;
 
-    jobs.pids = calloc(jobs.most, sizeof *jobs.pids);
-    while (jobs.pids != NULL && (started < options->name_count || jobs.running > 0)) {
+    jobs.list = calloc(jobs.most, sizeof *jobs.list);
+    while (jobs.list != NULL && (started < options->name_count || jobs.running > 0)) {
         bool room = started < options->name_count && jobs.running < jobs.most;
         if (room && start_job(&jobs, options, options->names[started]) == 0) {
             started++;
@@ -107,15 +122,25 @@ static int run_at_once(const struct client_options *options)
             break;
         failed += finish_job(&jobs) < 0;
     }
-    if (started < options->name_count)
-        log_error("ferry", "cannot start a job: %s", strerror(errno));
-    free(jobs.pids);
+    int error = errno;
+    free(jobs.list);
+    for (size_t i = started; i < options->name_count; i++)
+        say_error("%s: cannot start a job: %s", options->names[i], strerror(error));
     return failed == 0 && started == options->name_count ? 0 : -1;
+}
+
+/* What stdio holds is written, and what a file system tells at close(2) alone is heard. */
+static bool output_is_whole(void)
+{
+    if (fflush(stdout) != 0 || close(STDOUT_FILENO) < 0)
+        say_output_failed(errno);
+    return !say_failed();
 }
 
 int main(int argc, char **argv)
 {
     struct client_options options;
+    bool stdout_is_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
 
     if (io_fill_standard_fds() < 0) {
         log_error("ferry", "cannot open /dev/null: %s", strerror(errno));
@@ -123,18 +148,20 @@ int main(int argc, char **argv)
     }
     switch (client_options_parse(&options, argc, argv)) {
     case CMDLINE_EXIT:
-        return EXIT_SUCCESS;
+        return output_is_whole() ? EXIT_SUCCESS : EXIT_FAILURE;
     case CMDLINE_WRONG:
         return EXIT_USAGE;
     case CMDLINE_RUN:
         break;
     }
     options.mask = umask(0);
+    if (client_options_to_stdout(&options) && stdout_is_closed) {
+        say_error("cannot write -: %s", strerror(EBADF));
+        return EXIT_FAILURE;
+    }
     signal(SIGPIPE, SIG_IGN); /* a connection that is gone is an error to report, not a death */
     signal(SIGXFSZ, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would lose the jobs' exit statuses */
-    if (options.jobs == 1 || options.name_count == 1)
-        return run_in_turn(&options) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-    options.quiet = true; /* the bars of several jobs would draw over each other */
-    return run_at_once(&options) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    int outcome = options.at_once ? run_at_once(&options) : run_in_turn(&options);
+    return output_is_whole() && outcome == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -8,9 +8,11 @@
 #include "path.h"
 #include "version.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <sys/stat.h>
 
-enum { PORT_MAX = 65535, JOBS_MAX = 1000 };
+enum { PORT_MAX = 65535, JOBS_MAX = 1000, TIMEOUT_MS = 60000, CONNECT_MS = 10000 };
 
 static const char program[] = "ferry";
 
@@ -24,9 +26,16 @@ static const char usage[] =
     "\n"
     "  -o, --output FILE     GET: write here; - is standard output\n"
     "                        PUT: the name on the server\n"
-    "  -q, --quiet           no progress\n"
+    "  -o, --output DIR/     put each FILE there, under its last name\n"
+    "  -q, --quiet           no progress and no word about waiting\n"
+    "  -s, --silent          nothing but errors\n"
     "  -j, --jobs N          this many at once, when several files are named (default 1)\n"
     "  -w, --wait SECS       give up if the server's READY takes longer (default: wait)\n"
+    "  -t, --timeout SECS    give up if, after READY, the server neither answers nor moves\n"
+    "                        a byte for this long; 0: never (default 60)\n"
+    "      --connect-timeout SECS\n"
+    "                        give up an address that does not answer for this long;\n"
+    "                        0: when the kernel does (default 10)\n"
     "      --bare            send requests without a newline at their end, for servers\n"
     "                        that take it for a part of the name\n"
     "  -h, --help            print this and exit\n"
@@ -35,16 +44,33 @@ static const char usage[] =
     "A file gets its name only when it has come whole; until then the old one stays.\n"
     "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
 
-enum { OPT_BARE = 256 };
+enum { OPT_BARE = 256, OPT_CONNECT_TIMEOUT };
 
-static const char short_options[] = ":o:qj:w:hV";
+static const char short_options[] = ":o:qsj:w:t:hV";
 
 static const struct option long_options[] = {
-    {"output", required_argument, NULL, 'o'}, {"quiet", no_argument, NULL, 'q'},
-    {"jobs", required_argument, NULL, 'j'},   {"wait", required_argument, NULL, 'w'},
-    {"bare", no_argument, NULL, OPT_BARE},    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+    {"output", required_argument, NULL, 'o'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"silent", no_argument, NULL, 's'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"wait", required_argument, NULL, 'w'},
+    {"timeout", required_argument, NULL, 't'},
+    {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
+    {"bare", no_argument, NULL, OPT_BARE},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
+
+/* Seconds of which 0 means that there is no limit. */
+static int read_limit(const char *what, int *ms)
+{
+    if (cmdline_seconds(program, what, optarg, 0, ms) < 0)
+        return -1;
+    if (*ms == 0)
+        *ms = -1;
+    return 0;
+}
 
 static int read_option(struct client_options *options, int option, char **argv)
 {
@@ -57,6 +83,9 @@ static int read_option(struct client_options *options, int option, char **argv)
     case 'q':
         options->quiet = true;
         return 0;
+    case 's':
+        options->silent = options->quiet = true;
+        return 0;
     case 'j':
         if (cmdline_number(program, "--jobs", optarg, 1, JOBS_MAX, &number) < 0)
             return -1;
@@ -64,6 +93,10 @@ static int read_option(struct client_options *options, int option, char **argv)
         return 0;
     case 'w':
         return cmdline_seconds(program, "--wait", optarg, 0, &options->wait_ms);
+    case 't':
+        return read_limit("--timeout", &options->timeout_ms);
+    case OPT_CONNECT_TIMEOUT:
+        return read_limit("--connect-timeout", &options->connect_ms);
     case OPT_BARE:
         options->bare = true;
         return 0;
@@ -72,13 +105,18 @@ static int read_option(struct client_options *options, int option, char **argv)
     }
 }
 
+/* In capitals, as the protocol has them, or in small letters. */
 static int read_verb(const char *text, enum proto_verb *verb)
 {
-    static const enum proto_verb verbs[] = {PROTO_GET, PROTO_PUT, PROTO_DEL};
+    static const struct {
+        const char *name;
+        enum proto_verb verb;
+    } verbs[] = {{"GET", PROTO_GET}, {"get", PROTO_GET}, {"PUT", PROTO_PUT},
+                 {"put", PROTO_PUT}, {"DEL", PROTO_DEL}, {"del", PROTO_DEL}};
 
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(text, proto_verb_name(verbs[i])) == 0) {
-            *verb = verbs[i];
+        if (strcmp(text, verbs[i].name) == 0) {
+            *verb = verbs[i].verb;
             return 0;
         }
     }
@@ -86,32 +124,115 @@ static int read_verb(const char *text, enum proto_verb *verb)
     return -1;
 }
 
-const char *client_options_wire_name(const struct client_options *options, const char *name)
+/* An address in brackets, as in a URL, is the address. */
+static const char *read_host(char *text)
 {
-    if (options->verb != PROTO_PUT)
-        return name;
-    return options->output != NULL ? options->output : path_base_name(name);
+    size_t len = strlen(text);
+
+    if (len < 2 || text[0] != '[' || text[len - 1] != ']' || strchr(text, ':') == NULL)
+        return text;
+    text[len - 1] = '\0';
+    return text + 1;
+}
+
+/* ---- what files become ---- */
+
+bool client_options_to_stdout(const struct client_options *options)
+{
+    return options->verb == PROTO_GET && options->output != NULL &&
+           strcmp(options->output, "-") == 0;
+}
+
+size_t client_options_target(const struct client_options *options, const char *name, char *target,
+                             size_t room)
+{
+    const char *dir = "", *slash = "", *base = path_base_name(name);
+
+    if (options->into) {
+        dir = options->output;
+        slash = dir[strlen(dir) - 1] == '/' ? "" : "/";
+    } else if (options->output != NULL) {
+        base = options->output;
+    }
+    return (size_t)snprintf(target, room, "%s%s%s", dir, slash, base);
+}
+
+/* A slash at the end says it; a local directory can be seen. */
+static bool output_is_directory(const struct client_options *options)
+{
+    struct stat st;
+    const char *output = options->output;
+
+    if (output == NULL || output[0] == '\0' || client_options_to_stdout(options))
+        return false;
+    if (output[strlen(output) - 1] == '/')
+        return true;
+    return options->verb == PROTO_GET && stat(output, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 /* A name on the wire is one line of at most so many bytes. */
-static int check_names(const struct client_options *options)
+static int check_name(const struct client_options *options, const char *name)
 {
     const size_t longest = PROTO_REQUEST_MAX - sizeof "GET";
+    char target[PROTO_REQUEST_MAX], text[LOG_TEXT_MAX];
+    size_t len = strlen(name);
 
-    for (size_t i = 0; i < options->name_count; i++) {
-        const char *name = client_options_wire_name(options, options->names[i]);
-        bool whole = options->verb == PROTO_PUT && options->output == NULL; /* put.c looks at it */
-        if ((name[0] == '\0' && !whole) || strlen(name) > longest ||
-            strpbrk(name, "\r\n") != NULL) {
-            char text[LOG_TEXT_MAX];
-            proto_escape(text, sizeof text, name, strlen(name));
-            log_error(program,
-                      "a name on the server must be 1 to %zu bytes without a line end, not \"%s\"",
-                      longest, text);
-            return -1;
-        }
+    if (options->verb == PROTO_PUT) {
+        len = client_options_target(options, name, target, sizeof target);
+        if (len == 0 && options->output == NULL)
+            return 0; /* a directory: put.c looks at it */
+        name = target;
     }
+    if (len > 0 && len <= longest && strpbrk(name, "\r\n") == NULL)
+        return 0;
+    proto_escape(text, sizeof text, name, strlen(name));
+    log_error(program, "a name on the server must be 1 to %zu bytes without a line end, not \"%s\"",
+              longest, text);
+    return -1;
+}
+
+static int check_names(const struct client_options *options)
+{
+    for (size_t i = 0; i < options->name_count; i++)
+        if (check_name(options, options->names[i]) < 0)
+            return -1;
     return 0;
+}
+
+/* By last name, and then by the whole. */
+static int compare_names(const void *a, const void *b)
+{
+    const char *one = *(char *const *)a, *other = *(char *const *)b;
+    int order = strcmp(path_base_name(one), path_base_name(other));
+    return order != 0 ? order : strcmp(one, other);
+}
+
+/* Of two files that become one, the first would be lost without a word. */
+static int check_collisions(const struct client_options *options)
+{
+    size_t count = options->name_count;
+    int outcome = 0;
+
+    if (count < 2 || options->verb == PROTO_DEL)
+        return 0;
+    const char **sorted = calloc(count, sizeof *sorted);
+    if (sorted == NULL) {
+        log_error(program, "%s", strerror(errno));
+        return -1;
+    }
+    memcpy(sorted, options->names, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_names);
+    for (size_t i = 1; i < count && outcome == 0; i++) {
+        const char *base = path_base_name(sorted[i]);
+        if (base[0] == '\0' || strcmp(base, path_base_name(sorted[i - 1])) != 0 ||
+            strcmp(sorted[i], sorted[i - 1]) == 0)
+            continue;
+        log_error(program, "%s and %s would both be stored as %s; do them one by one",
+                  sorted[i - 1], sorted[i], base);
+        outcome = -1;
+    }
+    free(sorted);
+    return outcome;
 }
 
 static int check_output(const struct client_options *options)
@@ -122,8 +243,9 @@ static int check_output(const struct client_options *options)
         log_error(program, "--output goes with GET and PUT, not with DEL");
         return -1;
     }
-    if (options->name_count > 1) {
-        log_error(program, "--output goes with one FILE, not with %zu", options->name_count);
+    if (options->name_count > 1 && !options->into) {
+        log_error(program, "--output %s is no directory, so it goes with one FILE, not with %zu",
+                  options->output, options->name_count);
         return -1;
     }
     return 0;
@@ -145,18 +267,23 @@ static int read_operands(struct client_options *options, int count, char **opera
         return -1;
     if (read_verb(operands[2], &options->verb) < 0)
         return -1;
-    options->host = operands[0];
+    options->host = read_host(operands[0]);
     options->port = operands[1];
     options->names = operands + 3;
     options->name_count = (size_t)count - 3;
-    return check_output(options) < 0 ? -1 : check_names(options);
+    options->at_once = options->jobs > 1 && options->name_count > 1;
+    options->into = output_is_directory(options);
+    if (check_output(options) < 0 || check_names(options) < 0)
+        return -1;
+    return check_collisions(options);
 }
 
 enum cmdline_result client_options_parse(struct client_options *options, int argc, char **argv)
 {
     int option;
 
-    *options = (struct client_options){.jobs = 1, .wait_ms = -1};
+    *options = (struct client_options){
+        .jobs = 1, .wait_ms = -1, .timeout_ms = TIMEOUT_MS, .connect_ms = CONNECT_MS};
     opterr = 0;
     while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
         if (option == 'h') {

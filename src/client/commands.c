@@ -4,25 +4,35 @@
  * Runs in:   the client, or one of its jobs. */
 #include "commands.h"
 
-#include "log.h"
+#include "say.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
-void command_say_file(int fd, const char *verb, const char *name)
+static int report_fd(const struct client_options *options)
 {
-    char text[LOG_TEXT_MAX];
-    proto_escape(text, sizeof text, name, strlen(name));
-    log_to(fd, "client %s file %s", verb, text);
+    return client_options_to_stdout(options) ? STDERR_FILENO : STDOUT_FILENO;
 }
 
-void command_say_sized_file(int fd, const char *verb, const char *name, uint64_t size)
+void command_say_file(const struct client_options *options, const char *verb, const char *name)
 {
-    char text[LOG_TEXT_MAX];
-    proto_escape(text, sizeof text, name, strlen(name));
-    log_to(fd, "client %s file %s (%" PRIu64 " bytes)", verb, text, size);
+    if (!options->silent)
+        say_line(report_fd(options), "client %s file %s", verb, name);
 }
 
-void command_say_complete(int fd)
+void command_say_sized_file(const struct client_options *options, const char *verb,
+                            const char *name, uint64_t size)
 {
-    log_to(fd, "Complete");
+    if (!options->silent)
+        say_line(report_fd(options), "client %s file %s (%" PRIu64 " bytes)", verb, name, size);
+}
+
+void command_say_complete(const struct client_options *options, const char *name)
+{
+    if (options->silent)
+        return;
+    if (options->at_once)
+        say_line(report_fd(options), "Complete %s", name);
+    else
+        say_line(report_fd(options), "Complete");
 }

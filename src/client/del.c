@@ -5,20 +5,18 @@
 #include "commands.h"
 #include "link.h"
 
-#include <unistd.h>
-
 int command_del(const struct client_options *options, const char *name)
 {
     struct link link;
 
-    if (link_open(&link, options) < 0)
+    if (link_open(&link, options, name) < 0)
         return -1;
-    command_say_file(STDOUT_FILENO, "deleting", name);
+    command_say_file(options, "deleting", name);
     int outcome = link_request(&link, name);
     if (outcome == 0)
-        outcome = link_expect(&link, PROTO_DONE);
+        outcome = link_expect(&link, PROTO_DONE, PROTO_DONE);
     link_close(&link);
     if (outcome == 0)
-        command_say_complete(STDOUT_FILENO);
+        command_say_complete(options, name);
     return outcome;
 }

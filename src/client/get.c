@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "link.h"
 #include "path.h"
+#include "say.h"
 #include "staged.h"
 #include "transfer.h"
 
@@ -19,7 +20,6 @@ struct target {
     struct staged staged;
     int direct_fd; /* -1: staged */
     bool owned;    /* close direct_fd */
-    int report_fd; /* where the lab's lines go: not among the bytes */
 };
 
 static int target_fd(const struct target *target)
@@ -50,16 +50,22 @@ static int open_staged(struct target *target, const char *path, const struct sta
     return staged_open(&target->staged, dir_fd, path_base_name(path), replaced, mask);
 }
 
+/* Does the path end in something that can be a file's name? */
+static bool is_file_name(const char *path)
+{
+    const char *name = path_base_name(path);
+    return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 /* Returns 0, or -1 with errno. */
 static int target_open(struct target *target, const char *path, mode_t mask)
 {
     struct stat st;
 
-    *target = (struct target){.direct_fd = -1, .report_fd = STDOUT_FILENO};
-    if (strcmp(path, "-") == 0) {
-        target->direct_fd = STDOUT_FILENO;
-        target->report_fd = STDERR_FILENO;
-        return 0;
+    *target = (struct target){.direct_fd = -1};
+    if (!is_file_name(path)) {
+        errno = path[0] == '\0' ? ENOENT : EISDIR;
+        return -1;
     }
     if (stat(path, &st) < 0)
         return open_staged(target, path, NULL, mask);
@@ -77,7 +83,7 @@ static int receive_bytes(struct link *link, const struct target *target, uint64_
         .conn = &link->conn,
         .file_fd = target_fd(target),
         .size = size,
-        .idle_ms = -1,
+        .idle_ms = link->options->timeout_ms,
         .reads_zero = target->direct_fd < 0,
         .on_progress = progress_moved,
         .arg = &link->progress,
@@ -90,7 +96,7 @@ static int receive_bytes(struct link *link, const struct target *target, uint64_
     if (end == TRANSFER_DONE)
         return 0;
     if (end == TRANSFER_FILE)
-        return client_error("cannot write %s: %s", path, strerror(error));
+        return say_error("cannot write %s: %s", path, strerror(error));
     return link_explain(link, error);
 }
 
@@ -98,27 +104,38 @@ static int converse(struct link *link, const char *name, struct target *target, 
 {
     uint64_t size = 0;
 
-    if (link_request(link, name) < 0 || link_expect(link, PROTO_OK) < 0)
+    if (link_request(link, name) < 0 || link_expect(link, PROTO_OK, "answer to GET") < 0)
         return -1;
     if (link_send(link, PROTO_READY, sizeof PROTO_READY - 1) < 0 || link_read_size(link, &size) < 0)
         return -1;
     if (target->direct_fd < 0 && staged_reserve(&target->staged, size) < 0)
-        return client_error("unable to create file %s: %s", path, strerror(errno));
+        return say_error("unable to create file %s: %s", path, strerror(errno));
     if (link_send(link, PROTO_OK, sizeof PROTO_OK - 1) < 0)
         return -1;
-    command_say_sized_file(target->report_fd, "receiving", name, size);
-    if (receive_bytes(link, target, size, path) < 0 || link_expect(link, PROTO_DONE) < 0)
+    command_say_sized_file(link->options, "receiving", name, size);
+    if (receive_bytes(link, target, size, path) < 0 ||
+        link_expect(link, PROTO_DONE, PROTO_DONE) < 0)
         return -1;
     if (target->direct_fd < 0 && staged_commit(&target->staged, false) < 0)
-        return client_error("unable to create file %s: %s", path, strerror(errno));
+        return say_error("unable to create file %s: %s", path, strerror(errno));
     return 0;
 }
 
-/* Does the path end in something that can be a file's name? */
-static bool is_file_name(const char *path)
+/* Where `name` goes. Returns 0, or -1 with errno. */
+static int choose_target(struct target *target, const struct client_options *options,
+                         const char *name, char path[PATH_MAX])
 {
-    const char *name = path_base_name(path);
-    return name[0] != '\0' && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+    size_t len = client_options_target(options, name, path, PATH_MAX);
+
+    if (client_options_to_stdout(options)) {
+        *target = (struct target){.direct_fd = STDOUT_FILENO};
+        return 0;
+    }
+    if (len >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return target_open(target, path, options->mask);
 }
 
 int command_get(const struct client_options *options, const char *name)
@@ -126,16 +143,17 @@ int command_get(const struct client_options *options, const char *name)
     struct link link;
     struct target target;
     int outcome = -1;
-    const char *path = options->output != NULL ? options->output : path_base_name(name);
+    char path[PATH_MAX];
 
-    if (!is_file_name(path) || target_open(&target, path, options->mask) < 0)
-        return client_error("unable to create file %s", path);
-    if (link_open(&link, options) == 0) {
+    if (choose_target(&target, options, name, path) < 0)
+        return say_error("unable to create file %s: %s", path[0] != '\0' ? path : name,
+                         strerror(errno));
+    if (link_open(&link, options, name) == 0) {
         outcome = converse(&link, name, &target, path);
         link_close(&link);
     }
     target_discard(&target);
     if (outcome == 0)
-        command_say_complete(target.report_fd);
+        command_say_complete(options, name);
     return outcome;
 }

@@ -5,6 +5,7 @@
 #include "progress.h"
 
 #include "io.h"
+#include "proto.h"
 #include "units.h"
 
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 
 enum {
     REDRAW_MS = 100,
+    MEASURABLE_MS = 100, /* in less, bytes only went from one buffer to the next */
     LINE_MAX_COLUMNS = 400,
     FIGURES_COLUMNS = 50, /* the line without its bar */
     BAR_MAX = 60,
@@ -47,14 +49,17 @@ void progress_init(struct progress *progress, bool wanted)
     *progress = (struct progress){.on = wanted && isatty(STDERR_FILENO)};
 }
 
-void progress_waiting(struct progress *progress, int64_t since_ms)
+void progress_waiting(struct progress *progress, const char *what, int64_t since_ms)
 {
-    char line[80];
+    char line[LINE_MAX_COLUMNS], escaped[LINE_MAX_COLUMNS / 2], since[UNITS_TEXT] = "";
+    int64_t seconds = (io_now_ms() - since_ms) / 1000;
 
     if (!progress->on)
         return;
-    (void)snprintf(line, sizeof line, "waiting for a free slot, %" PRId64 " s",
-                   (io_now_ms() - since_ms) / 1000);
+    if (seconds > 0)
+        (void)snprintf(since, sizeof since, ", %" PRId64 " s", seconds);
+    proto_escape(escaped, sizeof escaped, what, strlen(what));
+    (void)snprintf(line, sizeof line, "%s%s", escaped, since);
     put(line, "");
 }
 
@@ -66,10 +71,10 @@ static void draw_bar(char *bar, int width, double share)
     bar[width] = '\0';
 }
 
-static double rate_of(const struct progress *progress, uint64_t moved)
+/* Bytes a second. While the transfer is young this says too little rather than too much. */
+static double rate_of(uint64_t moved, int64_t took_ms)
 {
-    int64_t took_ms = io_now_ms() - progress->began_ms;
-    return took_ms > 0 ? (double)moved * 1000 / (double)took_ms : 0;
+    return (double)moved * 1000 / (double)(took_ms > MEASURABLE_MS ? took_ms : MEASURABLE_MS);
 }
 
 static void draw(const struct progress *progress, uint64_t moved)
@@ -77,7 +82,7 @@ static void draw(const struct progress *progress, uint64_t moved)
     char line[LINE_MAX_COLUMNS + 64], bar[BAR_MAX + 1], done[UNITS_TEXT], rate[UNITS_TEXT],
         left[UNITS_TEXT];
     double share = progress->size > 0 ? (double)moved / (double)progress->size : 1;
-    double per_second = rate_of(progress, moved);
+    double per_second = rate_of(moved, io_now_ms() - progress->began_ms);
     double seconds = per_second > 0 ? (double)(progress->size - moved) / per_second : -1;
     int width = columns() - FIGURES_COLUMNS;
 
@@ -95,7 +100,8 @@ static void draw(const struct progress *progress, uint64_t moved)
 void progress_begin(struct progress *progress, uint64_t size)
 {
     progress->size = size;
-    progress->began_ms = io_now_ms();
+    progress->moved = 0;
+    progress->began_ms = progress->moved_ms = io_now_ms();
     progress->shown_ms = 0;
 }
 
@@ -103,25 +109,39 @@ void progress_moved(void *arg, uint64_t moved)
 {
     struct progress *progress = arg;
 
-    if (!progress->on || io_now_ms() - progress->shown_ms < REDRAW_MS)
+    int64_t now_ms = io_now_ms();
+
+    if (moved != progress->moved)
+        progress->moved_ms = now_ms;
+    progress->moved = moved;
+    if (!progress->on || now_ms - progress->shown_ms < REDRAW_MS)
         return;
-    progress->shown_ms = io_now_ms();
+    progress->shown_ms = now_ms;
     draw(progress, moved);
+}
+
+static void draw_total(const struct progress *progress)
+{
+    char line[160], size[UNITS_TEXT], rate[UNITS_TEXT];
+    int64_t took_ms = io_now_ms() - progress->began_ms;
+
+    units_bytes((double)progress->size, size);
+    if (took_ms < 1)
+        (void)snprintf(line, sizeof line, "100%% %s in less than 1 ms", size);
+    else if (took_ms < MEASURABLE_MS)
+        (void)snprintf(line, sizeof line, "100%% %s in %" PRId64 " ms", size, took_ms);
+    else
+        (void)snprintf(line, sizeof line, "100%% %s in %.1f s, %s/s", size, (double)took_ms / 1000,
+                       units_bytes(rate_of(progress->size, took_ms), rate));
+    put(line, "\n");
 }
 
 void progress_end(struct progress *progress, bool complete)
 {
-    char line[160], size[UNITS_TEXT], rate[UNITS_TEXT];
-
     if (!progress->on)
         return;
-    if (!complete) {
+    if (complete)
+        draw_total(progress);
+    else
         put("", "");
-        return;
-    }
-    (void)snprintf(line, sizeof line, "100%% %s in %.1f s, %s/s",
-                   units_bytes((double)progress->size, size),
-                   (double)(io_now_ms() - progress->began_ms) / 1000,
-                   units_bytes(rate_of(progress, progress->size), rate));
-    put(line, "\n");
 }

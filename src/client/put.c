@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "link.h"
 #include "path.h"
+#include "say.h"
 #include "transfer.h"
 
 #include <errno.h>
@@ -19,12 +20,12 @@ static int open_source(const char *path, uint64_t *size)
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return client_error("%s does not exist", path);
+        return say_error("%s does not exist", path);
     if (fd < 0)
-        return client_error("cannot read %s: %s", path, strerror(errno));
+        return say_error("cannot read %s: %s", path, strerror(errno));
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         io_close(fd);
-        return client_error("%s is not a regular file", path);
+        return say_error("%s is not a regular file", path);
     }
     *size = (uint64_t)st.st_size;
     return fd;
@@ -36,12 +37,15 @@ static int send_bytes(struct link *link, int fd, const char *path, uint64_t size
         .conn = &link->conn,
         .file_fd = fd,
         .size = size,
-        .idle_ms = -1,
+        .idle_ms = link->options->timeout_ms,
         .heed_peer = true,
         .on_progress = progress_moved,
         .arg = &link->progress,
     };
 
+    /* What is here already was said without waiting for the bytes. */
+    if (size > 0 && io_unread(&link->conn) > 0)
+        return link_explain(link, 0);
     progress_begin(&link->progress, size);
     enum transfer_end end = transfer_send(&transfer);
     int error = errno;
@@ -50,8 +54,8 @@ static int send_bytes(struct link *link, int fd, const char *path, uint64_t size
     case TRANSFER_DONE:
         return 0;
     case TRANSFER_FILE:
-        return error == ENODATA ? client_error("%s became shorter while it was sent", path)
-                                : client_error("cannot read %s: %s", path, strerror(error));
+        return error == ENODATA ? say_error("%s became shorter while it was sent", path)
+                                : say_error("cannot read %s: %s", path, strerror(error));
     case TRANSFER_HEARD:
         error = 0;
         break;
@@ -66,14 +70,15 @@ static int converse(struct link *link, int fd, const char *path, const char *nam
     unsigned char wire[PROTO_SIZE_LEN];
 
     proto_put_size(wire, size);
-    if (link_request(link, name) < 0 || link_expect(link, PROTO_OK) < 0)
+    if (link_request(link, name) < 0 || link_expect(link, PROTO_OK, "answer to PUT") < 0)
         return -1;
-    if (link_send(link, wire, sizeof wire) < 0 || link_expect(link, PROTO_OK) < 0)
+    if (link_send(link, wire, sizeof wire) < 0 ||
+        link_expect(link, PROTO_OK, "answer to the size") < 0)
         return -1;
-    command_say_sized_file(STDOUT_FILENO, "sending", path, size);
+    command_say_sized_file(link->options, "sending", path, size);
     if (send_bytes(link, fd, path, size) < 0)
         return -1;
-    return link_expect(link, PROTO_DONE);
+    return link_expect_stored(link, size);
 }
 
 int command_put(const struct client_options *options, const char *path)
@@ -81,17 +86,18 @@ int command_put(const struct client_options *options, const char *path)
     struct link link;
     uint64_t size = 0;
     int outcome = -1;
-    const char *name = client_options_wire_name(options, path);
+    char name[PROTO_REQUEST_MAX];
     int fd = open_source(path, &size);
 
     if (fd < 0)
         return -1;
-    if (link_open(&link, options) == 0) {
+    (void)client_options_target(options, path, name, sizeof name); /* it fits: check_names() */
+    if (link_open(&link, options, path) == 0) {
         outcome = converse(&link, fd, path, name, size);
         link_close(&link);
     }
     io_close(fd);
     if (outcome == 0)
-        command_say_complete(STDOUT_FILENO);
+        command_say_complete(options, path);
     return outcome;
 }

@@ -2,10 +2,13 @@
  *
  * Used by: the client's .bats files, as build/test/fakeserver.
  * Usage:   fakeserver STEP...
+ *          fakeserver full ADDRESS PORT
  * Prints:  the port it listens on (of 127.0.0.1, chosen by the kernel), then "connected" when the
  *          client is there, then what the steps `say`.
  * Steps:   the table `verbs` below; `fakeserver` without arguments lists them. TEXT is taken as it
  *          is: the shell's $'...' writes any byte but NUL.
+ *          With `full`, nobody gets a connection: the kernel's queue is full and nobody is taken
+ * out of it, so that further SYNs are dropped (listen(2)), as by a firewall that says nothing.
  * Exit:    0 every step went well, 1 one did not (stderr says which), 2 wrong usage.
  *
  * The counterpart of wire.c: there the client is scripted, here the server. A step fails when the
@@ -13,6 +16,7 @@
  * LIFETIME_S. */
 
 #define _GNU_SOURCE 1 /* NOLINT: feature_test_macros(7) */
+#include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -224,7 +228,7 @@ enum { VERBS = sizeof verbs / sizeof verbs[0] };
 
 static int usage(void)
 {
-    fputs("usage: fakeserver STEP...\n", stderr);
+    fputs("usage: fakeserver STEP...\n       fakeserver full ADDRESS PORT\n", stderr);
     for (size_t i = 0; i < VERBS; i++)
         fprintf(stderr, "  %s %s   %s\n", verbs[i].name,
                 verbs[i].argument == NULL ? "" : verbs[i].argument, verbs[i].help);
@@ -277,14 +281,21 @@ static int run_steps(char **words)
 /* ---- the connection ---- */
 
 /* Returns a listening socket whose port has been told, or -1. */
-static int listen_anywhere(void)
+static int listen_at(const char *address, unsigned port, int backlog)
 {
-    struct sockaddr_in self = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in self = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     socklen_t len = sizeof self;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&self, len) != 0 || listen(fd, 1) != 0 ||
+    if (fd < 0 || inet_pton(AF_INET, address, &self.sin_addr) != 1 ||
+        bind(fd, (struct sockaddr *)&self, len) != 0 || listen(fd, backlog) != 0 ||
         getsockname(fd, (struct sockaddr *)&self, &len) != 0)
         return -1;
+    /* Whoever reads the port must find the queue full already. */
+    if (backlog == 0) {
+        int filler = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (filler < 0 || connect(filler, (struct sockaddr *)&self, len) != 0)
+            return -1;
+    }
     printf("%d\n", ntohs(self.sin_port));
     return fd;
 }
@@ -307,11 +318,16 @@ static int accept_client(int listen_fd)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2 || !are_steps(argv + 1))
+    bool full = argc == 4 && strcmp(argv[1], "full") == 0 && is_number(argv[3]);
+    if (argc < 2 || (!full && !are_steps(argv + 1)))
         return usage();
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     alarm(LIFETIME_S);
-    int listen_fd = listen_anywhere();
+    if (full) {
+        unsigned port = (unsigned)strtoul(argv[3], NULL, 10);
+        return listen_at(argv[2], port, 0) < 0 ? fail(strerror(errno)) : run_wait("");
+    }
+    int listen_fd = listen_at("127.0.0.1", 0, 1);
     if (listen_fd < 0 || accept_client(listen_fd) != 0)
         return fail(strerror(errno));
     int result = run_steps(argv + 1);
