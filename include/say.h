@@ -1,9 +1,9 @@
 /* say.h - the client's words, one line a call.
  *
- * Unlike log.h's lines they wait for whoever reads them, as long as that takes: a client serves
- * nobody else, and a line of it that is lost would be a false report. In every line control bytes
- * are escaped: names come from command lines and from peers. A line longer than PIPE_BUF is cut,
- * so that each is a single write(2) and lines of several jobs never mix. */
+ * They wait for whoever reads them, as long as that takes; and one that cannot be written is told
+ * and remembered, since a line of a client that is lost would be a false report. In every line
+ * control bytes are escaped: names come from command lines and from peers. A line longer than
+ * PIPE_BUF is cut, so that each is a single write(2) and lines of several jobs never mix. */
 #ifndef FERRY_SAY_H
 #define FERRY_SAY_H
 

@@ -157,15 +157,15 @@ connected() {
 }
 
 @test "a refusal whose words do not name the file gets its name in front" {
-    local base=$BATS_TEST_TMPDIR/fake port
+    local base=$BATS_TEST_TMPDIR/fake at
     "$BIN/test/fakeserver" send READY expect $'GET sub/room\n' send "ERROR: no room" shut gone \
         >"$base.out" 2>"$base.err" 3>&- 4>&- &
     track "$!"
     wait_until "$WAIT_SECONDS" test -s "$base.out"
-    port=$(head -n 1 "$base.out")
-    ferry 127.0.0.1 "$port" GET sub/room b
+    at=$(head -n 1 "$base.out")
+    ferry 127.0.0.1 "$at" GET sub/room b
     assert_eq "$(cat "$ERR")" "server error: sub/room: no room
-client error: b: cannot connect to 127.0.0.1 port $port: Connection refused" "standard error"
+client error: b: cannot connect to 127.0.0.1 port $at: Connection refused" "standard error"
 }
 
 @test "a failure is not forgotten, whichever file it is" {

@@ -153,18 +153,19 @@ fake() {
 }
 
 @test "who is not connected yet is told so, and nothing of a slot" {
+    local port
     mkfifo "$BATS_TEST_TMPDIR/full.in"
     "$BIN/test/fakeserver" full 127.0.0.1 0 <>"$BATS_TEST_TMPDIR/full.in" \
         >"$BATS_TEST_TMPDIR/full.out" 3>&- 4>&- &
     track "$!"
     wait_until "$WAIT_SECONDS" test -s "$BATS_TEST_TMPDIR/full.out"
-    PORT=$(cat "$BATS_TEST_TMPDIR/full.out")
-    on_terminal 80 "exec '$FERRY' --connect-timeout 2 127.0.0.1 $PORT GET file >'$OUT'"
+    port=$(cat "$BATS_TEST_TMPDIR/full.out")
+    on_terminal 80 "exec '$FERRY' --connect-timeout 2 127.0.0.1 $port GET file >'$OUT'"
     terminal_ends
     assert_eq "$STATUS" 1 "exit status"
     has_drawn '^connecting to 127\.0\.0\.1, 1 s$'
     refute has_drawn 'slot'
-    assert_eq "$(left_on_screen)" "client error: no connection to 127.0.0.1 port $PORT within 2 s" \
+    assert_eq "$(left_on_screen)" "client error: no connection to 127.0.0.1 port $port within 2 s" \
         "what is left on the screen"
 }
 
