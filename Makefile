@@ -13,8 +13,10 @@ MANDIR  = $(DESTDIR)$(PREFIX)/share/man
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wvla -Wformat=2
+# Sizes of files and times have 64 bits everywhere.
+WIDE = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 # What the code cannot be compiled without; the caller's CFLAGS come after it.
-FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Iinclude -include include/banned.h $(WARNINGS)
+FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WIDE) -Iinclude -include include/banned.h $(WARNINGS)
 
 # What makes a bug harder to use. Of these the compiler is given what it takes together with the
 # caller's flags, without a word: _FORTIFY_SOURCE wants optimisation, one of the last two another
@@ -57,6 +59,8 @@ LEAKY       = $(if $(wildcard test/leaky),$(BUILD)/test/ferryd-leaky \
               $(BUILD)/test/ferryd-threads-leaky)
 LEAKY_OBJ   = $(BUILD)/leaky/leaky.o $(BUILD)/leaky/session.o \
               $(filter-out $(BUILD)/session/session.o,$(SERVER_OBJ))
+# The server on a machine with larger pages.
+PAGES       = $(if $(wildcard test/pages),$(BUILD)/test/ferryd-pages)
 
 .DELETE_ON_ERROR:
 .PHONY: all probes
@@ -77,7 +81,7 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-probes: $(PROBES) $(HOSTILE) $(LEAKY)
+probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES)
 
 $(BUILD)/test/%: test/probes/%.c Makefile
 	@mkdir -p $(@D)
@@ -93,13 +97,20 @@ $(BUILD)/test/ferryd-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_fork.o
 $(BUILD)/test/ferryd-threads-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_thread.o
 $(BUILD)/test/ferryd-threads-leaky: LINK_THREADS = -pthread
 
-$(HOSTILE) $(LEAKY):
+$(BUILD)/test/ferryd-pages: $(BUILD)/pages/pages.o $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o
+$(BUILD)/test/ferryd-pages: LINK_THREADS = -Wl,--wrap=sysconf,--wrap=mmap,--wrap=mmap64,--wrap=munmap
+
+$(HOSTILE) $(LEAKY) $(PAGES):
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/hostile/%.o: test/hostile/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
+
+$(BUILD)/pages/%.o: test/pages/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/leaky/%.o: test/leaky/%.c Makefile
 	@mkdir -p $(@D)
@@ -109,7 +120,7 @@ $(BUILD)/leaky/session.o: src/session/session.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -Dsession_run=real_session_run -c -o $@ $<
 
--include $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
+-include $(BUILD)/pages/pages.d $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
          $(WORKER_OBJ:.o=.d) $(PROBES:=.d)
 
 # ---- running ----
@@ -219,7 +230,7 @@ coverage:
 	    LDFLAGS="--coverage" SERVERS=ferryd-threads test-run
 	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
 
-C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c))
+C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c))
 H_FILES     = $(sort $(wildcard include/*.h test/hostile/*.h))
 SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary .ci/run
 

@@ -2,7 +2,7 @@
  *
  * The manager keeps its queue and its set there, and each worker its report, so that nothing has
  * to be copied for others to see it. With --board it is a file, which ferrytop maps read-only. A
- * worker keeps one page of it, its report's, and unmaps the rest before it reads a byte. */
+ * worker keeps the pages of one report, its own, and unmaps the rest before it reads a byte. */
 #ifndef FERRY_BOARD_H
 #define FERRY_BOARD_H
 
@@ -13,9 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOARD_MAGIC "ferry-board-1"
-
-enum { BOARD_PAGE = 4096 };
+#define BOARD_MAGIC "ferry-board-2"
 
 struct board_header {
     char magic[16];
@@ -23,7 +21,8 @@ struct board_header {
     uint64_t report_size; /* of struct report, and so on: a ferrytop of another build must notice */
     uint64_t running_size, pending_size;
     uint64_t max_running, max_pending;
-    uint64_t reports_at, members_at, ring_at; /* offsets, bytes; reports are BOARD_PAGE apart */
+    uint64_t reports_at, members_at, ring_at; /* offsets, bytes */
+    uint64_t report_distance;                 /* from one to the next: whole pages, bytes */
     int64_t began_ns, began_wall_ns;
     uint32_t pid, port;
     char kind[16]; /* worker_kind */
@@ -39,6 +38,7 @@ struct board_header {
 struct board {
     struct board_header *header; /* the start of the mapping, owned */
     unsigned char *reports;
+    size_t report_distance;
     size_t bytes;
 };
 
@@ -48,7 +48,7 @@ int board_init(struct board *board, const char *path, struct running_set *runnin
                struct pending_queue *queue, size_t max_running, size_t max_pending);
 void board_free(struct board *board);
 
-/* The report page of a slot, 0 to max_running - 1. */
+/* The report of a slot, 0 to max_running - 1. */
 struct report *board_report(const struct board *board, size_t slot);
 
 /* Around every change of the queue or the set. */
@@ -56,7 +56,8 @@ void board_begin_change(struct board *board);
 void board_end_change(struct board *board, const struct running_set *running,
                       const struct pending_queue *queue);
 
-/* In a worker process: unmaps all but the page of `slot`. */
-void board_keep_only(const struct board *board, size_t slot);
+/* In a worker process: unmaps all but the report of `slot`. Returns 0; or -1 with errno, and then
+ * the process may still reach what others wrote, and must not go on. */
+int board_keep_only(const struct board *board, size_t slot);
 
 #endif

@@ -76,6 +76,9 @@ void io_close(int fd);
  * of these numbers, and then whatever is printed. Returns 0, or -1 with errno. */
 int io_fill_standard_fds(void);
 
+/* The highest descriptor that is open, or where /proc does not tell, one that none can exceed. */
+int io_highest_fd(void);
+
 /* Hangs up a TCP connection whose peer's machine has vanished after about `timeout_ms`. */
 void io_keepalive(int fd, int timeout_ms);
 

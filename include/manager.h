@@ -18,6 +18,7 @@ struct manager {
     struct ledger ledger;
     int wake_fd;           /* readable when a worker has ended */
     int stop_fd;           /* signalfd: readable when SIGTERM or SIGINT came */
+    int highest_fd;        /* see worker_start() */
     int64_t sweep_due_ms;  /* io_now_ms(): when a full queue is next looked through */
     size_t queue_share;    /* places of the queue that one source may have */
     int64_t share_due_ns;  /* io_now_ns(): when those of a source may next be looked through */

@@ -30,6 +30,9 @@ struct board;
 /* The exit status of a worker that could not confine itself; the others are session outcomes. */
 enum { WORKER_UNCONFINED = 3 };
 
+/* What worker_try() may find besides: it cannot let go of memory that is others'. */
+enum { WORKER_SHARES = SANDBOX_PARTS };
+
 /* A process id or a thread's number; unique among the workers not yet reaped. */
 typedef int64_t worker_id;
 
@@ -47,10 +50,16 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
 void worker_wake_clear(int wake_fd);
 
 /* Starts a worker for `client`, which reports on the board's page of `slot`, and takes over its
- * descriptor. Returns its id, or -1 with errno
- * where there is nothing to start it with at the moment (EAGAIN, ENOMEM: fork(2),
- * pthread_create(3)); then the record and its descriptor stay the caller's, to be tried again. */
-worker_id worker_start(struct pending *client, size_t slot);
+ * descriptor. `highest_fd` is the highest that an accepted connection, or the process when it
+ * started, has had. Returns its id, or -1 with errno where there is nothing to start it with at the
+ * moment (EAGAIN, ENOMEM: fork(2), pthread_create(3)); then the record and its descriptor stay the
+ * caller's, to be tried again. */
+worker_id worker_start(struct pending *client, size_t slot, int highest_fd);
+
+/* Before the first client: starts a worker that confines itself as all will, serves nobody, and
+ * ends; and waits for that. Returns 0 and fills in `end`, where the status is 0, a sandbox_part
+ * that it could not put on, or WORKER_SHARES; or -1 with errno, where none could be started. */
+int worker_try(struct worker_end *end, int highest_fd);
 
 /* Takes back one worker that has ended. Returns true and fills in `end`, or false when there is
  * none at the moment. Never waits. */

@@ -436,6 +436,36 @@ open_by() {
     held third
 }
 
+@test "without close_range a worker closes as many as there can be, and not the limit's number" {
+    local calls highest
+    processes_only
+    without "$NO_CLOSE_RANGE"
+    SERVER_PREFIX+=(-e trace=close,close_range)
+    start_server -- 1
+    hold served waiting next
+    held served
+    injected close_range
+    calls=$(grep -c "^$(workers live) .*close(" "$TRACE")
+    highest=$(ls "/proc/$SERVER_PID/fd" | sort -n | tail -n 1)
+    [ "$calls" -ge 3 ] && [ "$calls" -le $((highest + 20)) ] || fail "$calls calls of close"
+}
+
+@test "without close_range no descriptor is too high to be closed, and none keeps a client" {
+    local high=70000 # more than was thought to be enough for everybody
+    processes_only
+    ulimit -n $((high + 1)) 2>/dev/null || high=$(($(ulimit -Hn) - 1))
+    ulimit -n $((high + 1))
+    without "$NO_CLOSE_RANGE"
+    # shellcheck disable=SC2016 # for that shell
+    SERVER_PREFIX+=(--seccomp-bpf bash -c 'eval "exec $0</dev/null" && exec "$@"' "$high")
+    start_server -- 1
+    [ -e "/proc/$SERVER_PID/fd/$high" ]
+    hold served waiting
+    held served
+    refute test -e "/proc/$(workers live)/fd/$high"
+    release waiting served
+}
+
 # ---- together ----
 
 @test "without openat2 and O_TMPFILE every request works" {

@@ -68,7 +68,7 @@ stays_idle() {
 
 @test "a client that no worker can be started for keeps its place, and so do those behind it" {
     local began took
-    starve_of_workers 2..3 EAGAIN
+    starve_of_workers 3..4 EAGAIN # the first is the one that is tried
     start_server -vv -- 1
     hold 1 2 3 4
     held 1
@@ -92,7 +92,7 @@ stays_idle() {
 @test "clients that come while no worker can be started are taken in, and served in order" {
     local error
     for error in EAGAIN ENOMEM; do
-        starve_of_workers 1..4 "$error"
+        starve_of_workers 2..5 "$error"
         start_server -vv
         hold 1 2 3 4 5
         held 1 2 3 4 5
@@ -104,7 +104,7 @@ stays_idle() {
 }
 
 @test "a shortage is told once, and a new one again" {
-    starve_of_workers 1+2 EAGAIN # every other attempt
+    starve_of_workers 2+2 EAGAIN # every other attempt
     start_server -vv
     hold 1 2 3
     held 1 2 3
@@ -124,6 +124,14 @@ stays_idle() {
     [ "$(injected)" -lt 30 ] || fail "$(injected) attempts"
     sleeps_are 1 60
     stop_server
+}
+
+@test "a server that may start no worker says so at once, and ends" {
+    mkdir -p "$ROOT"
+    starve_of_workers 1+ EPERM
+    run timeout "$WAIT_SECONDS" "${SERVER_PREFIX[@]}" "$FERRYD" --sandbox=off -d "$ROOT" 0
+    assert_eq "$status" 1 "exit status"
+    assert_contains "$output" "$SERVER: cannot start a worker: Operation not permitted"
 }
 
 # ---- no descriptor ----

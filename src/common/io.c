@@ -4,6 +4,7 @@
  * Runs in:   any process or thread; no state but the caller's. */
 #include "io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -233,6 +234,22 @@ int io_fill_standard_fds(void)
     while (fd >= 0 && fd <= STDERR_FILENO);
     io_close(fd);
     return fd < 0 ? -1 : 0;
+}
+
+int io_highest_fd(void)
+{
+    int highest = STDERR_FILENO;
+    DIR *open_ones = opendir("/proc/self/fd");
+
+    if (open_ones == NULL)
+        return (int)sysconf(_SC_OPEN_MAX) - 1;
+    for (const struct dirent *entry; (entry = readdir(open_ones)) != NULL;) {
+        int fd = (int)strtol(entry->d_name, NULL, 10);
+        if (fd > highest)
+            highest = fd;
+    }
+    closedir(open_ones);
+    return highest;
 }
 
 void io_keepalive(int fd, int timeout_ms)

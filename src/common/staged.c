@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -239,8 +241,9 @@ static int take_name(struct staged *staged)
         errno = ESTALE;
         return -1;
     }
-    if (renameat2(staged->dir_fd, staged->temp, staged->dir_fd, staged->name,
-                  staged->exclusive ? RENAME_NOREPLACE : 0) < 0)
+    /* Not every libc has a function for it. */
+    if (syscall(SYS_renameat2, staged->dir_fd, staged->temp, staged->dir_fd, staged->name,
+                staged->exclusive ? RENAME_NOREPLACE : 0) < 0)
         return -1;
     staged->temp[0] = '\0';
     return 0;

@@ -14,12 +14,12 @@
 #include <time.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(struct report) <= BOARD_PAGE, "a report is a page of its own");
-_Static_assert(sizeof(struct board_header) <= BOARD_PAGE, "and so is the header");
-
+/* What a worker keeps and what it lets go of are whole pages, of whatever size this machine has
+ * them (munmap(2)): 4 KiB on x86_64, up to 64 KiB on aarch64. */
 static size_t whole_pages(size_t bytes)
 {
-    return (bytes + BOARD_PAGE - 1) / BOARD_PAGE * BOARD_PAGE;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (bytes + page - 1) / page * page;
 }
 
 /* Only what a ferryd has made is replaced: a slip of the finger must not cost a file. */
@@ -64,15 +64,21 @@ static void *map(const char *path, size_t bytes)
 int board_init(struct board *board, const char *path, struct running_set *running,
                struct pending_queue *queue, size_t max_running, size_t max_pending)
 {
-    size_t reports_at = BOARD_PAGE;
-    size_t members_at = reports_at + max_running * BOARD_PAGE;
+    size_t report_distance = whole_pages(sizeof(struct report));
+    size_t reports_at = whole_pages(sizeof(struct board_header));
+    size_t members_at = reports_at + max_running * report_distance;
     size_t ring_at = members_at + whole_pages(max_running * sizeof(struct running));
     size_t bytes = ring_at + whole_pages(max_pending * sizeof(struct pending));
     unsigned char *base = map(path, bytes);
 
     if (base == MAP_FAILED)
         return -1;
-    *board = (struct board){(struct board_header *)(void *)base, base + reports_at, bytes};
+    *board = (struct board){
+        .header = (struct board_header *)(void *)base,
+        .reports = base + reports_at,
+        .report_distance = report_distance,
+        .bytes = bytes,
+    };
     *board->header = (struct board_header){
         .magic = BOARD_MAGIC,
         .bytes = bytes,
@@ -84,6 +90,7 @@ int board_init(struct board *board, const char *path, struct running_set *runnin
         .reports_at = reports_at,
         .members_at = members_at,
         .ring_at = ring_at,
+        .report_distance = report_distance,
         .began_ns = io_now_ns(),
         .began_wall_ns = io_wall_ns(),
         .pid = (uint32_t)getpid(),
@@ -103,7 +110,7 @@ void board_free(struct board *board)
 
 struct report *board_report(const struct board *board, size_t slot)
 {
-    return (struct report *)(void *)(board->reports + slot * BOARD_PAGE);
+    return (struct report *)(void *)(board->reports + slot * board->report_distance);
 }
 
 void board_begin_change(struct board *board)
@@ -122,12 +129,14 @@ void board_end_change(struct board *board, const struct running_set *running,
     __atomic_fetch_add(&header->sequence, 1, __ATOMIC_ACQ_REL);
 }
 
-void board_keep_only(const struct board *board, size_t slot)
+int board_keep_only(const struct board *board, size_t slot)
 {
     unsigned char *base = (unsigned char *)board->header;
     unsigned char *mine = (unsigned char *)board_report(board, slot);
-    unsigned char *rest = mine + BOARD_PAGE;
+    unsigned char *rest = mine + board->report_distance;
 
-    munmap(base, (size_t)(mine - base));
-    munmap(rest, board->bytes - (size_t)(rest - base));
+    /* Each fails where it would make a mapping too many (munmap(2), ENOMEM). */
+    if (munmap(base, (size_t)(mine - base)) < 0)
+        return -1;
+    return munmap(rest, board->bytes - (size_t)(rest - base));
 }

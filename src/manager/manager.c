@@ -178,6 +178,8 @@ static void turn_away(struct manager *m, const struct pending *client, const cha
 
 static void admit(struct manager *m, struct pending *client)
 {
+    if (client->fd > m->highest_fd)
+        m->highest_fd = client->fd;
     if (!admission_allows(&m->options->allowed, &client->peer))
         turn_away(m, client, "not allowed");
     else if (is_over_share(m, client))
@@ -334,7 +336,7 @@ static bool start_next(struct manager *m)
     };
     memset(board_report(&m->board, member.slot), 0, sizeof(struct report));
     member.started_ns = io_now_ns();
-    member.id = worker_start(&member.client, member.slot);
+    member.id = worker_start(&member.client, member.slot, m->highest_fd);
     if (member.id < 0) {
         if (!m->short_of_workers)
             log_error(worker_program, "cannot start a worker: %s; clients wait", strerror(errno));
@@ -427,6 +429,7 @@ int manager_init(struct manager *m, const struct options *options, struct accept
         .acceptor = acceptor,
         .wake_fd = wake_fd,
         .stop_fd = -1,
+        .highest_fd = io_highest_fd(),
         .ledger = {.dir_fd = -1, .fd = -1},
     };
     sigemptyset(&stop_signals);

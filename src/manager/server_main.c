@@ -14,6 +14,7 @@
 #include "worker.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -41,9 +42,9 @@ static void leave_fds_to_workers(struct options *options)
 
     if (worker_fds == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
-    size_t left = limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
+    rlim_t left = limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
     if (options->max_pending > left)
-        options->max_pending = left;
+        options->max_pending = (size_t)left;
 }
 
 /* Does not wait either: where there is no room for six bytes, nobody reads. What cannot be written
@@ -72,8 +73,9 @@ static void report_ready(const struct sink *ready, unsigned port)
 }
 
 /* Everything that may fail, in the order it must happen: the port while we may bind it, then the
- * user while we may become one, then the confinement, which would refuse both. What may stop the
- * server at the start is told before its output is made such that it never waits. */
+ * user while we may become one, then the confinement, which would refuse both, and last a worker,
+ * which is confined further. What may stop the server at the start is told before its output is
+ * made such that it never waits. */
 struct server {
     const struct options *options;
     struct sink ready;
@@ -83,6 +85,18 @@ struct server {
     struct manager manager;
     int wake_fd;
 };
+
+/* Nobody should have to find out from a client that was refused. */
+static void tell_file_limit(const struct options *options)
+{
+    struct rlimit limit;
+
+    if (options->max_size < INT64_MAX && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+        limit.rlim_cur < options->max_size)
+        log_error(worker_program,
+                  "files can have %" PRIu64 " bytes here, fewer than --max-size: see ulimit -f",
+                  (uint64_t)limit.rlim_cur);
+}
 
 static int open_all(struct server *server)
 {
@@ -147,13 +161,54 @@ static int confine(struct server *server)
         .read_only = options->read_only,
         .ledger_dir_fd = server->manager.ledger.dir_fd,
     };
-    const char *missing =
-        sandbox_confine_server(&server->sandbox, &places, worker_rules, worker_rule_count);
-    if (missing != NULL) {
-        log_error(worker_program, "--sandbox=require: this kernel has no %s", missing);
+    struct sandbox *sandbox = &server->sandbox;
+    if (sandbox_confine_server(sandbox, &places, worker_rules, worker_rule_count) < 0) {
+        log_error(worker_program, "--sandbox=require: %s", sandbox->lack);
         return -1;
     }
+    /* What a kernel does not have, -vv tells; this is something that can be changed. */
+    if (sandbox->crowded)
+        log_error(worker_program, "%s; served without it", sandbox->lack);
     return 0;
+}
+
+/* The worker that was tried ended so. Returns 0 where it is worth trying again without what it
+ * could not put on, -1 where it is not. */
+static int try_without(struct sandbox *sandbox, const struct worker_end *end)
+{
+    const char *part = end->signal == 0 ? sandbox_leave_out(sandbox, end->status) : NULL;
+
+    if (end->signal != 0)
+        log_error(worker_program, "a worker that was tried was killed by signal %d", end->signal);
+    else if (part == NULL)
+        log_error(worker_program, "a worker cannot let go of the memory of others");
+    else if (sandbox->mode == SANDBOX_REQUIRE)
+        log_error(worker_program, "--sandbox=require: a worker can have no %s", part);
+    else
+        log_error(worker_program, "a worker can have no %s; served without it", part);
+    return part == NULL || sandbox->mode == SANDBOX_REQUIRE ? -1 : 0;
+}
+
+/* No client is told to come before one worker has been seen to come up. */
+static int try_worker(struct server *server)
+{
+    struct worker_end end;
+
+    while (worker_try(&end, server->manager.highest_fd) == 0) {
+        if (end.status == 0 && end.signal == 0)
+            return 0;
+        if (try_without(&server->sandbox, &end) < 0)
+            return -1;
+    }
+    if (errno == EAGAIN || errno == ENOMEM) { /* clients can wait for that to be over */
+        log_error(worker_program, "no worker could be tried: %s", strerror(errno));
+        return 0;
+    }
+    log_error(worker_program, "cannot start a worker: %s%s", strerror(errno),
+              errno == EPERM && server->sandbox.seccomp
+                  ? "; the filter does not know this libc, --sandbox=off does without it"
+                  : "");
+    return -1;
 }
 
 static void serve(struct server *server)
@@ -209,7 +264,7 @@ static int run(const struct options *options)
     };
     int status = EXIT_FAILURE;
 
-    if (open_all(&server) == 0 && confine(&server) == 0) {
+    if (open_all(&server) == 0 && confine(&server) == 0 && try_worker(&server) == 0) {
         serve(&server);
         status = EXIT_SUCCESS;
     }
@@ -235,6 +290,7 @@ int main(int argc, char **argv)
         break;
     }
     raise_fd_limit();
+    tell_file_limit(&options);
     leave_fds_to_workers(&options);
     /* Ignored here once, and so in every child: a write to a connection that is gone fails with
      * EPIPE, a file over RLIMIT_FSIZE with EFBIG, instead of killing the process. */

@@ -1,12 +1,14 @@
 /* worker_fork.c - a worker is a child process.
  *
  * Called by: manager.c, through worker.h; linked into ferryd.
- * Runs in:   the parent, and in the child up to session_run(). */
+ * Runs in:   the parent, and in the child up to session_run(). By raw system calls where musl has
+ *            no function for one. */
 #include "worker.h"
 
 #include "board.h"
 #include "io.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -19,14 +21,18 @@ const char worker_kind[] = "pid";
 const char worker_program[] = "ferryd";
 const size_t worker_fds = 0;
 
-enum { FORK_FLAGS = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID | SIGCHLD };
+/* What glibc's fork(3) asks for besides; the child's thread number is stored, nothing more. */
+enum { FORK_FLAGS = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID };
 
 const struct sandbox_rule worker_rules[] = {
     /* fork(3) and nothing else: no threads, no namespaces. */
-    {.number = SYS_clone, .argument = 0, .mask = ~0U, .value = FORK_FLAGS},
+    {.number = SYS_clone, .argument = 0, .mask = ~(uint32_t)FORK_FLAGS, .value = SIGCHLD},
+#ifdef SYS_fork
+    {.number = SYS_fork}, /* musl, where the kernel has it */
+#endif
     {.number = SYS_wait4},
     {.number = SYS_kill},
-    {.number = SYS_close_range},
+    {.number = SYS_close_range, .not_standard = SANDBOX_ARG(0)},
     {.number = SYS_set_robust_list},
     {.number = SYS_prctl, .argument = 0, .mask = ~0U, .value = PR_SET_PDEATHSIG},
 };
@@ -70,15 +76,17 @@ void worker_wake_clear(int wake_fd)
         ;
 }
 
-enum { OLD_KERNEL_FDS = 65536 };
+/* More than the parent ever opens for itself. Each of those took the lowest number that was free,
+ * so none lies further above all others. */
+enum { OWN_FDS_MAX = 16 };
 
-/* Closes the descriptors from `first` to `last`. */
-static void close_between(unsigned first, unsigned last)
+/* Closes the descriptors from `first` to `last`, none of which is higher than `highest`. */
+static void close_between(unsigned first, unsigned last, unsigned highest)
 {
-    if (first > last || close_range(first, last, 0) == 0)
+    /* A call of Linux 5.9, that not every libc has a function for. */
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
         return;
-    /* close_range(2) is Linux 5.9. */
-    for (unsigned fd = first; fd < OLD_KERNEL_FDS && fd <= last; fd++)
+    for (unsigned fd = first; fd <= last && fd <= highest; fd++)
         io_close((int)fd);
 }
 
@@ -90,54 +98,94 @@ static int by_number(const void *a, const void *b)
 /* Closes every descriptor above standard error but those. CLOEXEC does nothing without exec: the
  * child was born with the connection of every client that waits, and a client that leaves the
  * queue would not see its connection end while any child lives. */
-static void close_inherited(int client_fd)
+static void close_inherited(int client_fd, int highest_fd)
 {
     int kept[] = {client_fd, session_config->root_fd, session_config->proc_fd};
-    unsigned next = STDERR_FILENO + 1;
+    unsigned next = STDERR_FILENO + 1, highest = (unsigned)highest_fd + OWN_FDS_MAX;
 
     qsort(kept, sizeof kept / sizeof kept[0], sizeof kept[0], by_number);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         if (kept[i] < (int)next) /* -1: there is none */
             continue;
-        close_between(next, (unsigned)kept[i] - 1);
+        close_between(next, (unsigned)kept[i] - 1, highest);
         next = (unsigned)kept[i] + 1;
     }
-    close_between(next, ~0U);
+    close_between(next, ~0U, highest);
 }
 
-/* The child's life. The order matters:
+/* What makes a child of the server a worker. The order matters:
  * 1. ask to be ended with the parent, then see whether it had ended before we asked;
- * 2. give up what only the parent needs, while the descriptors for that are there;
- * 3. let go of the parent's memory and descriptors, so that no other client depends on us;
- * 4. Ctrl-C reaches the whole foreground group, and `pkill -HUP ferryd` every process of that
- *    name, but the parent decides what they mean;
- * 5. only then open up to signals: SIGTERM now ends us, as it should. */
-__attribute__((noreturn)) static void run_child(int client_fd, size_t slot)
+ * 2. let go of the parent's memory, so that no other client depends on us;
+ * 3. give up what only the parent needs, while the descriptors for that are there;
+ * 4. let go of its descriptors, too.
+ * Returns 0, or what could not be done, as worker_try(); then it must not go on. */
+static int become_worker(int client_fd, size_t slot, int highest_fd)
 {
     /* SIGTERM, not SIGKILL: an upload may finish taking its name (staged.c). */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent_pid)
         _exit(SESSION_BROKEN);
-    board_keep_only(board, slot);
-    if (sandbox_confine_worker(sandbox) < 0)
+    if (board_keep_only(board, slot) < 0)
+        return WORKER_SHARES;
+    int missing = (int)sandbox_confine_worker(sandbox);
+    if (missing == 0)
+        close_inherited(client_fd, highest_fd);
+    return missing;
+}
+
+/* The child's life. Ctrl-C reaches the whole foreground group, and `pkill -HUP ferryd` every
+ * process of that name, but the parent decides what they mean; only then it opens up to signals:
+ * SIGTERM now ends us, as it should. */
+__attribute__((noreturn)) static void run_child(int client_fd, size_t slot, int highest_fd)
+{
+    if (become_worker(client_fd, slot, highest_fd) != 0)
         _exit(WORKER_UNCONFINED);
-    close_inherited(client_fd);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
     _exit((int)session_run(session_config, client_fd, board_report(board, slot)));
 }
 
-worker_id worker_start(struct pending *client, size_t slot)
+worker_id worker_start(struct pending *client, size_t slot, int highest_fd)
 {
     pid_t child = fork();
 
     if (child == 0)
-        run_child(client->fd, slot);
+        run_child(client->fd, slot, highest_fd);
     if (child < 0)
         return -1;
     io_close(client->fd);
     client->fd = -1;
     return child;
+}
+
+static struct worker_end how_it_ended(pid_t child, int status)
+{
+    return (struct worker_end){
+        .id = child,
+        .status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+        .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+    };
+}
+
+int worker_try(struct worker_end *end, int highest_fd)
+{
+    const int nobody = -1;
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        int missing = become_worker(nobody, 0, highest_fd);
+        if (missing == 0)
+            memset(board_report(board, 0), 0, sizeof(struct report)); /* it must have kept that */
+        _exit(missing);
+    }
+    if (child < 0)
+        return -1;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    *end = how_it_ended(child, status);
+    return 0;
 }
 
 bool worker_reap(struct worker_end *end)
@@ -147,11 +195,7 @@ bool worker_reap(struct worker_end *end)
 
     if (child <= 0)
         return false;
-    *end = (struct worker_end){
-        .id = child,
-        .status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-        .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-    };
+    *end = how_it_ended(child, status);
     return true;
 }
 

@@ -127,57 +127,69 @@ static bool confine_files(struct sandbox *sandbox, const struct sandbox_places *
     sandbox->worker_fd = create_confinement(places, abi, false);
     bool done = sandbox->worker_fd >= 0 && syscall(LANDLOCK_RESTRICT, parent_fd, 0) == 0;
     io_close(parent_fd);
+    if (!done) {
+        io_close(sandbox->worker_fd);
+        sandbox->worker_fd = -1;
+    }
     return done;
 }
 
 /* ---- seccomp (seccomp(2)) ---- */
 
-#if defined(__x86_64__)
-enum { THIS_ARCH_KNOWN = 1 };
-static const uint32_t this_arch = AUDIT_ARCH_X86_64;
+#if defined(__x86_64__) && defined(__LP64__)
+#define FILTERED_ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
-enum { THIS_ARCH_KNOWN = 1 };
-static const uint32_t this_arch = AUDIT_ARCH_AARCH64;
+#define FILTERED_ARCH AUDIT_ARCH_AARCH64
+#elif defined(__i386__)
+#define OTHER_ARCH "i386"
+#elif defined(__arm__)
+#define OTHER_ARCH "arm"
+#elif defined(__riscv)
+#define OTHER_ARCH "riscv"
 #else
-enum { THIS_ARCH_KNOWN = 0 };
-static const uint32_t this_arch = 0;
+#define OTHER_ARCH "neither x86_64 nor aarch64"
 #endif
 
-#if defined(__x86_64__) || defined(__aarch64__) /* others do not even have all of the numbers */
+#ifdef FILTERED_ARCH /* others do not even have all of the numbers */
+enum { ARG_0 = SANDBOX_ARG(0), ARG_1 = SANDBOX_ARG(1), ARG_2 = SANDBOX_ARG(2) };
+
 /* What the parent's loop and a session take, by reason. Flags that sit behind a pointer, as those
  * of openat2(2), no filter can see; Landlock sees the file they lead to. */
 static const struct sandbox_rule common_rules[] = {
     /* the connection */
-    {.number = SYS_accept4},
-    {.number = SYS_recvfrom},
+    {.number = SYS_accept4, .not_standard = ARG_0},
+    {.number = SYS_recvfrom, .not_standard = ARG_0},
     /* what send(2) is called with here; MSG_FASTOPEN would be connect(2) by another name */
     {.number = SYS_sendto, .argument = 3, .mask = ~0U, .value = MSG_NOSIGNAL | MSG_DONTWAIT},
-    {.number = SYS_shutdown},
+    {.number = SYS_shutdown, .not_standard = ARG_0},
     {.number = SYS_ppoll},
 #ifdef SYS_poll
     {.number = SYS_poll},
 #endif
-    {.number = SYS_ioctl, .argument = 1, .mask = ~0U, .value = SIOCOUTQ},
+    {.number = SYS_ioctl, .argument = 1, .mask = ~0U, .value = SIOCOUTQ, .not_standard = ARG_0},
     /* files; a glibc fstat is newfstatat with an empty path */
     {.number = SYS_openat, .argument = 3, .mask = ~0777U, .value = 0}, /* no set-user-id */
     {.number = SYS_openat2},
     {.number = SYS_newfstatat},
     {.number = SYS_fstat},
-    {.number = SYS_read},
-    {.number = SYS_write},
-    {.number = SYS_pwritev2, .argument = 5, .mask = ~0U, .value = RWF_NOWAIT}, /* lines: sink.c */
-    {.number = SYS_pwrite64},
-    {.number = SYS_close},
-    {.number = SYS_sendfile},
-    {.number = SYS_splice},
+    {.number = SYS_read, .not_standard = ARG_0},
+    {.number = SYS_write}, /* lines for the log, too */
+    {.number = SYS_pwritev2,
+     .argument = 5,
+     .mask = ~0U,
+     .value = RWF_NOWAIT,
+     .minus_one = SANDBOX_ARG(3)}, /* lines: sink.c */
+    {.number = SYS_pwrite64, .not_standard = ARG_0},
+    {.number = SYS_close, .not_standard = ARG_0},
+    {.number = SYS_sendfile, .not_standard = ARG_0 | ARG_1},
+    {.number = SYS_splice, .not_standard = ARG_0 | ARG_2},
     {.number = SYS_pipe2},
-    {.number = SYS_fcntl, .argument = 1, .mask = ~0U, .value = F_SETPIPE_SZ},
-    {.number = SYS_fallocate},
-    {.number = SYS_ftruncate},
-    {.number = SYS_fgetxattr}, /* has the directory a default ACL? */
-    {.number = SYS_fchmod, .argument = 1, .mask = ~0777U, .value = 0}, /* no set-user-id */
-    {.number = SYS_fsync},
-    {.number = SYS_flock},
+    {.number = SYS_fcntl, .argument = 1, .mask = ~0U, .value = F_SETPIPE_SZ, .not_standard = ARG_0},
+    {.number = SYS_fallocate, .not_standard = ARG_0},
+    {.number = SYS_ftruncate, .not_standard = ARG_0},
+    {.number = SYS_fgetxattr, .not_standard = ARG_0}, /* has the directory a default ACL? */
+    {.number = SYS_fsync, .not_standard = ARG_0},
+    {.number = SYS_flock, .not_standard = ARG_0},
     {.number = SYS_linkat},
     {.number = SYS_renameat}, /* what renameat2(3) is without flags */
     {.number = SYS_renameat2, .argument = 4, .mask = ~(uint32_t)RENAME_NOREPLACE},
@@ -205,12 +217,9 @@ static const struct sandbox_rule common_rules[] = {
     /* no call at all: what a tracer turns a call into that it suppresses (ptrace(2)) */
     {.number = -1},
 };
-#else
-static const struct sandbox_rule common_rules[] = {{.number = -1}};
-#endif
 enum { COMMON_RULES = sizeof common_rules / sizeof common_rules[0] };
 
-enum { FILTER_MAX = 512, RULE_LEN_MAX = 6 };
+enum { ARGUMENTS = 6, FILTER_MAX = 1024, RULE_LEN_MAX = 12, FRAME_LEN = 5 };
 
 struct filter {
     struct sock_filter code[FILTER_MAX];
@@ -229,38 +238,66 @@ static void emit_load(struct filter *filter, size_t offset)
     emit(filter, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
 }
 
-/* Expects the system call's number in the accumulator, and leaves it there where it falls through.
+static size_t offset_of(unsigned argument)
+{
+    return offsetof(struct seccomp_data, args) + sizeof(uint64_t) * argument;
+}
+
+/* The low half of an argument, the first one on little-endian machines, as both are. Of a
+ * descriptor and of these flags the kernel looks at no more, either. */
+static void emit_load_argument(struct filter *filter, unsigned argument)
+{
+    emit_load(filter, offset_of(argument));
+}
+
+/* Expects the system call's number in the accumulator, and leaves it there where it is another's.
  */
 static void emit_rule(struct filter *filter, const struct sandbox_rule *rule)
 {
     const uint32_t allow = SECCOMP_RET_ALLOW, refuse = SECCOMP_RET_ERRNO | EPERM;
     const uint32_t verdict =
         rule->error == 0 ? allow : SECCOMP_RET_ERRNO | ((uint32_t)rule->error & SECCOMP_RET_DATA);
+    const unsigned short first = filter->len;
 
-    if (rule->mask == 0) {
-        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->number, 0, 1);
-        emit(filter, BPF_RET | BPF_K, verdict, 0, 0);
-        return;
+    emit(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->number, 0, 0);
+    for (unsigned argument = 0; argument < ARGUMENTS; argument++) {
+        if ((rule->not_standard & SANDBOX_ARG(argument)) == 0)
+            continue;
+        emit_load_argument(filter, argument);
+        emit(filter, BPF_JMP | BPF_JGT | BPF_K, STDERR_FILENO, 1, 0);
+        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
     }
-    /* The low half of the argument: the first one on little-endian machines, as both are. */
-    emit(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->number, 0, 5);
-    emit_load(filter, offsetof(struct seccomp_data, args) + sizeof(uint64_t) * rule->argument);
-    emit(filter, BPF_ALU | BPF_AND | BPF_K, rule->mask, 0, 0);
-    emit(filter, BPF_JMP | BPF_JEQ | BPF_K, rule->value, 0, 1);
+    for (unsigned argument = 0; argument < ARGUMENTS; argument++) {
+        if ((rule->minus_one & SANDBOX_ARG(argument)) == 0)
+            continue;
+        emit_load_argument(filter, argument);
+        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 1, 0);
+        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
+        emit_load(filter, offset_of(argument) + sizeof(uint32_t));
+        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 1, 0);
+        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
+    }
+    if (rule->mask != 0) {
+        emit_load_argument(filter, rule->argument);
+        emit(filter, BPF_ALU | BPF_AND | BPF_K, rule->mask, 0, 0);
+        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, rule->value, 1, 0);
+        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
+    }
     emit(filter, BPF_RET | BPF_K, verdict, 0, 0);
-    emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
+    filter->code[first].jf = (uint8_t)(filter->len - first - 1);
 }
 
 static bool filter_calls(const struct sandbox_rule *rules, size_t rule_count)
 {
     struct filter filter = {.len = 0};
-    const size_t total = COMMON_RULES + rule_count;
 
-    if (!THIS_ARCH_KNOWN || total * RULE_LEN_MAX + 5 > FILTER_MAX)
+    if ((COMMON_RULES + rule_count) * RULE_LEN_MAX + FRAME_LEN > FILTER_MAX) {
+        errno = E2BIG;
         return false;
+    }
     /* The numbers mean something else on another architecture, so that comes first. */
     emit_load(&filter, offsetof(struct seccomp_data, arch));
-    emit(&filter, BPF_JMP | BPF_JEQ | BPF_K, this_arch, 1, 0);
+    emit(&filter, BPF_JMP | BPF_JEQ | BPF_K, FILTERED_ARCH, 1, 0);
     emit(&filter, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
     emit_load(&filter, offsetof(struct seccomp_data, nr));
     for (size_t i = 0; i < COMMON_RULES; i++)
@@ -272,13 +309,33 @@ static bool filter_calls(const struct sandbox_rule *rules, size_t rule_count)
     const struct sock_fprog program = {.len = filter.len, .filter = filter.code};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
+#else
+static bool filter_calls(const struct sandbox_rule *rules, size_t rule_count)
+{
+    (void)rules;
+    (void)rule_count;
+    errno = ENOSYS;
+    return false;
+}
+#endif
 
 /* ---- all of it ---- */
 
-static bool set_limit(int resource, uint64_t value)
+/* A limit is lowered and never raised: whoever started us may have set a lower one, and only root
+ * could raise that. (getrlimit(3) and setrlimit(3) do not have the same types everywhere.) */
+static bool lower_limit(int resource, uint64_t value)
 {
-    const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-    return setrlimit((__rlimit_resource_t)resource, &limit) == 0;
+    struct {
+        uint64_t soft, hard;
+    } limit;
+
+    if (syscall(SYS_prlimit64, 0, resource, NULL, &limit) < 0)
+        return false;
+    if (limit.hard > value)
+        limit.hard = value;
+    if (limit.soft > limit.hard)
+        limit.soft = limit.hard;
+    return syscall(SYS_prlimit64, 0, resource, &limit, NULL) == 0;
 }
 
 static bool is_regular_file(int fd)
@@ -287,46 +344,88 @@ static bool is_regular_file(int fd)
     return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
+/* Notes why `layer` is not in force, from errno, unless another one has been noted. Returns false.
+ */
+static bool lacks(struct sandbox *sandbox, const char *layer)
+{
+    bool unknown = errno == ENOSYS || errno == EOPNOTSUPP || errno == EINVAL;
+
+    if (sandbox->lack[0] != '\0')
+        return false;
+    sandbox->crowded = errno == E2BIG;
+    (void)snprintf(sandbox->lack, sizeof sandbox->lack, "%s%s%s%s",
+                   unknown            ? "this kernel has no "
+                   : sandbox->crowded ? "no room for another layer of "
+                                      : "",
+                   layer, unknown || sandbox->crowded ? "" : ": ",
+                   unknown || sandbox->crowded ? "" : strerror(errno));
+    return false;
+}
+
 /* The order matters: a filter or a ruleset may only be put on with no_new_privs, and the filter
  * comes last, because it refuses what puts on the others. */
-const char *sandbox_confine_server(struct sandbox *sandbox, const struct sandbox_places *places,
-                                   const struct sandbox_rule *rules, size_t rule_count)
+int sandbox_confine_server(struct sandbox *sandbox, const struct sandbox_places *places,
+                           const struct sandbox_rule *rules, size_t rule_count)
 {
     if (sandbox->mode == SANDBOX_OFF)
-        return NULL;
-    sandbox->no_new_privs = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    sandbox->not_dumpable = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0;
-    sandbox->rlimits = set_limit(RLIMIT_CORE, 0);
+        return 0;
+#ifdef OTHER_ARCH
+    (void)snprintf(sandbox->lack, sizeof sandbox->lack, "%s",
+                   "there is no filter of system calls for this architecture (" OTHER_ARCH ")");
+#endif
+    sandbox->no_new_privs =
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 || lacks(sandbox, "no_new_privs");
+    sandbox->not_dumpable =
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 || lacks(sandbox, "not dumpable");
+    sandbox->rlimits = lower_limit(RLIMIT_CORE, 0) || lacks(sandbox, "rlimits");
+    sandbox->limit_processes = sandbox->rlimits;
     /* A limit on files is one on the log, too: past it, the workers' lines would be lost. */
     sandbox->limit_size = sandbox->max_size < INT64_MAX && !is_regular_file(STDOUT_FILENO) &&
                           !is_regular_file(STDERR_FILENO);
     sandbox->landlock_abi = (int)syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
-    sandbox->landlock = sandbox->landlock_abi > 0 && confine_files(sandbox, places);
-    sandbox->seccomp = filter_calls(rules, rule_count);
-
-    if (sandbox->mode != SANDBOX_REQUIRE)
-        return NULL;
-    return !sandbox->no_new_privs                       ? "no_new_privs"
-           : !sandbox->not_dumpable                     ? "not dumpable"
-           : !sandbox->rlimits                          ? "rlimits"
-           : !sandbox->landlock                         ? "landlock"
-           : sandbox->landlock_abi < LANDLOCK_SCOPE_ABI ? "landlock scopes (Linux 6.12)"
-           : !sandbox->seccomp                          ? "seccomp"
-                                                        : NULL;
+    sandbox->landlock =
+        (sandbox->landlock_abi > 0 && confine_files(sandbox, places)) || lacks(sandbox, "landlock");
+    if (sandbox->landlock_abi < LANDLOCK_SCOPE_ABI) {
+        errno = ENOSYS;
+        (void)lacks(sandbox, "landlock scopes (Linux 6.12)");
+    }
+    sandbox->seccomp = filter_calls(rules, rule_count) || lacks(sandbox, "seccomp");
+    return sandbox->mode == SANDBOX_REQUIRE && sandbox->lack[0] != '\0' ? -1 : 0;
 }
 
-int sandbox_confine_worker(const struct sandbox *sandbox)
+enum sandbox_part sandbox_confine_worker(const struct sandbox *sandbox)
 {
     if (sandbox->mode == SANDBOX_OFF)
-        return 0;
+        return SANDBOX_WHOLE;
     if (sandbox->worker_fd >= 0 && syscall(LANDLOCK_RESTRICT, sandbox->worker_fd, 0) < 0)
-        return -1;
+        return errno == E2BIG ? SANDBOX_DOMAIN_ROOM : SANDBOX_DOMAIN;
     /* For root it means nothing (setrlimit(2), RLIMIT_NPROC), and does no harm. */
-    if (sandbox->rlimits && !set_limit(RLIMIT_NPROC, 0))
-        return -1;
-    if (sandbox->limit_size && !set_limit(RLIMIT_FSIZE, sandbox->max_size))
-        return -1;
-    return 0;
+    if (sandbox->limit_processes && !lower_limit(RLIMIT_NPROC, 0))
+        return SANDBOX_PROCESSES;
+    if (sandbox->limit_size && !lower_limit(RLIMIT_FSIZE, sandbox->max_size))
+        return SANDBOX_FILE_SIZE;
+    return SANDBOX_WHOLE;
+}
+
+const char *sandbox_leave_out(struct sandbox *sandbox, int part)
+{
+    switch (part) {
+    case SANDBOX_DOMAIN:
+    case SANDBOX_DOMAIN_ROOM:
+        io_close(sandbox->worker_fd);
+        sandbox->worker_fd = -1;
+        return part == SANDBOX_DOMAIN
+                   ? "Landlock domain of its own"
+                   : "Landlock domain of its own (no room for another layer of landlock)";
+    case SANDBOX_PROCESSES:
+        sandbox->limit_processes = false;
+        return "limit on processes";
+    case SANDBOX_FILE_SIZE:
+        sandbox->limit_size = false;
+        return "limit on the size of files";
+    default:
+        return NULL;
+    }
 }
 
 const char *sandbox_describe(const struct sandbox *sandbox, char *text, size_t len)
@@ -334,8 +433,9 @@ const char *sandbox_describe(const struct sandbox *sandbox, char *text, size_t l
     char landlock[64] = "";
 
     if (sandbox->landlock)
-        (void)snprintf(landlock, sizeof landlock, " landlock(%d)%s", sandbox->landlock_abi,
-                       sandbox->landlock_abi >= LANDLOCK_SCOPE_ABI ? " scope" : "");
+        (void)snprintf(
+            landlock, sizeof landlock, " landlock(%d)%s", sandbox->landlock_abi,
+            sandbox->landlock_abi >= LANDLOCK_SCOPE_ABI && sandbox->worker_fd >= 0 ? " scope" : "");
     (void)snprintf(text, len, "sandbox:%s%s%s%s%s%s", sandbox->no_new_privs ? " no_new_privs" : "",
                    sandbox->not_dumpable ? " not-dumpable" : "", sandbox->rlimits ? " rlimits" : "",
                    landlock, sandbox->seccomp ? " seccomp" : "",

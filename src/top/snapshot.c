@@ -31,7 +31,9 @@ static bool is_board(const struct board_header *header, size_t bytes)
            header->pending_size == sizeof(struct pending) && header->max_pending > 0 &&
            memchr(header->kind, '\0', sizeof header->kind) != NULL &&
            (strcmp(header->kind, "pid") == 0 || strcmp(header->kind, "thread") == 0) &&
-           fits(header->reports_at, header->max_running, BOARD_PAGE, bytes) &&
+           header->report_distance >= sizeof(struct report) &&
+           header->report_distance % _Alignof(struct report) == 0 &&
+           fits(header->reports_at, header->max_running, header->report_distance, bytes) &&
            fits(header->members_at, header->max_running, sizeof(struct running), bytes) &&
            fits(header->ring_at, header->max_pending, sizeof(struct pending), bytes);
 }
@@ -56,7 +58,7 @@ const char *board_view_open(struct board_view *view, const char *path)
     if (reason != NULL)
         return reason;
     const struct board_header header = *(const struct board_header *)base;
-    *view = (struct board_view){base, (size_t)st.st_size, header.max_running};
+    *view = (struct board_view){base, (size_t)st.st_size, (size_t)header.max_running};
     if (is_board(&header, view->bytes))
         return NULL;
     board_view_close(view);
@@ -80,7 +82,7 @@ static void copy_running(struct snapshot *s, const struct board_view *view)
     for (uint64_t i = 0; i < s->header.running_count; i++) {
         s->running[i].member = members[i];
         size_t slot = members[i].slot < h->max_running ? members[i].slot : 0;
-        report_read((const void *)(view->base + h->reports_at + slot * BOARD_PAGE),
+        report_read((const void *)(view->base + h->reports_at + slot * h->report_distance),
                     &s->running[i].report);
     }
 }
@@ -131,7 +133,7 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
             continue;
         s->now_ns = io_now_ns();
         s->alive = kill((pid_t)s->header.pid, 0) == 0 || errno == EPERM;
-        qsort(s->running, s->header.running_count, sizeof *s->running, by_age);
+        qsort(s->running, (size_t)s->header.running_count, sizeof *s->running, by_age);
         return 0;
     }
     errno = s->running == NULL || s->waiting == NULL ? ENOMEM : EBUSY;

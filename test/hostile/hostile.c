@@ -18,7 +18,7 @@
 
 #include <errno.h>
 
-enum { PATIENCE_MS = 60000, REQUEST_MAX = 1024, TEXT_MAX = 4096 };
+enum { PATIENCE_MS = 600000, REQUEST_MAX = 1024, TEXT_MAX = 4096 };
 
 char kept[KEPT_MAX];
 

@@ -23,6 +23,11 @@ static struct stat status_of(int fd)
     return st;
 }
 
+static int change_mode(int fd)
+{
+    return fchmod(fd, status_of(fd).st_mode & 0777);
+}
+
 static int read_inside(struct stage *stage)
 {
     return got_descriptor(openat(stage->config->root_fd, stage->name, O_RDONLY));
@@ -52,8 +57,8 @@ static int rename_inside(struct stage *stage)
 /* Leaves a device node where the file was. */
 static int whiteout_inside(struct stage *stage)
 {
-    return renameat2(stage->config->root_fd, stage->name, stage->config->root_fd, "whited",
-                     RENAME_WHITEOUT);
+    return (int)syscall(SYS_renameat2, stage->config->root_fd, stage->name, stage->config->root_fd,
+                        "whited", RENAME_WHITEOUT);
 }
 
 static int list_inside(struct stage *stage)
@@ -90,8 +95,7 @@ static int chown_inside(struct stage *stage)
 /* The root itself, by the descriptor of it. */
 static int chmod_root(struct stage *stage)
 {
-    int root_fd = stage->config->root_fd;
-    return fchmod(root_fd, status_of(root_fd).st_mode & 0777);
+    return change_mode(stage->config->root_fd);
 }
 
 /* A program that runs as its owner, whoever starts it, in three ways. */
@@ -134,11 +138,45 @@ static int fill_disk(struct stage *stage)
     return outcome;
 }
 
-/* Where the server's errors go. Shortens nothing, but takes what shortening takes. */
+/* Where the server's errors go. This one and the next shorten and write nothing, but take what it
+ * takes. */
 static int truncate_log(struct stage *stage)
 {
     (void)stage;
     return ftruncate(STDERR_FILENO, status_of(STDERR_FILENO).st_size);
+}
+
+static int overwrite_log(struct stage *stage)
+{
+    (void)stage;
+    return (int)pwrite(STDERR_FILENO, "", 0, 0);
+}
+
+static int extend_log(struct stage *stage)
+{
+    (void)stage;
+    return fallocate(STDERR_FILENO, FALLOC_FL_KEEP_SIZE, 0, DISK_BYTES);
+}
+
+static int chmod_log(struct stage *stage)
+{
+    (void)stage;
+    return change_mode(STDERR_FILENO);
+}
+
+/* Standard input may be a device that everybody uses, such as /dev/null. */
+static int chmod_input(struct stage *stage)
+{
+    (void)stage;
+    return change_mode(STDIN_FILENO);
+}
+
+static int read_input(struct stage *stage)
+{
+    char byte;
+
+    (void)stage;
+    return (int)read(STDIN_FILENO, &byte, sizeof byte);
 }
 
 /* A descriptor that may only be written to, once more, to read what others have written. */
@@ -182,6 +220,11 @@ const struct deed inside_deeds[] = {
     {"create2-set-user-id", create2_set_user_id},
     {"fill-disk", fill_disk},
     {"truncate-log", truncate_log},
+    {"overwrite-log", overwrite_log},
+    {"extend-log", extend_log},
+    {"chmod-log", chmod_log},
+    {"chmod-input", chmod_input},
+    {"read-input", read_input},
     {"reopen-log", reopen_log},
     {"change-log-flags", change_log_flags},
     {"type-at-terminal", type_at_terminal},

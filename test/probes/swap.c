@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { WENT_WELL = 0, RENAME_FAILED = 1, WRONG_USAGE = 2 };
@@ -31,7 +33,7 @@ int main(int argc, char **argv)
     }
     intmax_t wanted = argc == 4 ? strtoimax(argv[3], NULL, 10) : -1;
     while (!told_to_stop()) {
-        if (renameat2(AT_FDCWD, argv[1], AT_FDCWD, argv[2], RENAME_EXCHANGE) != 0) {
+        if (syscall(SYS_renameat2, AT_FDCWD, argv[1], AT_FDCWD, argv[2], RENAME_EXCHANGE) != 0) {
             fprintf(stderr, "swap: %s and %s: %s\n", argv[1], argv[2], strerror(errno));
             return RENAME_FAILED;
         }

@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# Runs on: ferryd
+#
+# Whoever has pages of another size than 4 KiB, and a worker that cannot let go of memory: it must
+# not meet a client. (test/pages is the server with pages of 64 KiB.)
+
+# Tests are subshells, and lib.bash reads what they set:
+# shellcheck disable=SC2030,SC2031,SC2034
+
+load lib
+
+BOARD=$BATS_TEST_TMPDIR/board
+
+setup() {
+    FERRYD=$BIN/test/ferryd-pages
+}
+
+@test "with pages of 64 KiB, files go both ways beside each other" {
+    local name
+    start_server
+    hold other
+    held other
+    random_file "$BATS_TEST_TMPDIR/file" 3000000
+    for name in a b; do
+        wire_put "$BATS_TEST_TMPDIR/file" "$name"
+        wire_get "$name" "$BATS_TEST_TMPDIR/got"
+        assert_file_eq "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/file"
+    done
+}
+
+# board_bytes PID: how much of the board is mapped there
+board_bytes() {
+    local from to total=0
+    while IFS='- ' read -r from to _; do
+        total=$((total + 16#$to - 16#$from))
+    done < <(grep -F " $BOARD" "/proc/$1/maps")
+    echo "$total"
+}
+
+@test "with pages of 64 KiB, a worker keeps those of its own report, and ferrytop finds all of them" {
+    local shown pid
+    # Otherwise nobody but root may see what is mapped.
+    start_server --board "$BOARD" --sandbox=off -- 3
+    hold a b c
+    held a b c
+    for pid in $(workers); do
+        assert_eq "$(board_bytes "$pid")" 65536 "bytes of the board in worker $pid"
+    done
+    random_file "$ROOT/file" 1000
+    release b
+    client get expect READY send 'GET file\n' expect OK send READY learn-size say asked wait
+    says get asked
+    shown=$("$BIN/ferrytop" --once "$BOARD")
+    assert_eq "$(grep -c 'GET.*file' <<<"$shown")" 1 "clients that get a file"
+    tell get
+}
+
+@test "a worker that cannot let go of the board ends unread, and the next one serves nobody either" {
+    local last
+    # The worker that is tried takes two calls.
+    for last in 3 4; do
+        SERVER_PREFIX=(env "FAIL_UNMAP=$last")
+        start_server -vv --sandbox=off
+        random_file "$ROOT/file" 1000
+        "$WIRE" "$PORT" send 'GET file\n' eof || true # it may be told by a reset
+        wait_for_line "$SERVER_OUT" ' client 1 ended, .*, sandbox after '
+        is_alive "$SERVER_PID"
+        refute grep -F 'server receiving request' "$SERVER_OUT"
+        kill_server
+    done
+}
+
+@test "a server whose workers cannot let go of memory says so at once, and ends" {
+    local call
+    FERRYD=$BIN/$SERVER
+    mkdir -p "$ROOT"
+    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    # Of each process the first; the server's own is ld.so's, if any, which does not mind.
+    for call in 1 2; do
+        run timeout "$WAIT_SECONDS" env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null \
+            -e trace=munmap -e "inject=munmap:error=ENOMEM:when=$call" \
+            "$FERRYD" --sandbox=off -d "$ROOT" 0
+        assert_eq "$status" 1 "exit status"
+        assert_contains "$output" "$SERVER: a worker cannot let go of the memory of others"
+    done
+}
