@@ -12,7 +12,8 @@
 int storage_open_root(const char *path);
 
 /* Opens a file for reading and sets *size to its size in bytes. Returns a descriptor the caller
- * closes, or -1 with errno; ENOENT stands for everything that is not a regular file. */
+ * closes, or -1 with errno; EISDIR where it is no regular file, EACCES for a name that
+ * is refused as such. */
 int storage_open_file(int root_fd, const char *name, uint64_t *size);
 
 /* Begins an upload that will appear at `name`, or with `overwrite` replace a regular file there.
@@ -22,11 +23,13 @@ int storage_open_file(int root_fd, const char *name, uint64_t *size);
 int storage_create(int root_fd, const char *name, bool overwrite, mode_t mask,
                    struct staged *upload);
 
-/* Is there such a regular file? */
-bool storage_exists(int root_fd, const char *name);
+/* Is there such a regular file? Returns 0, or -1 with errno; EMFILE, ENFILE and ENOMEM say that it
+ * could not be found out, everything else that there is none for a client: EISDIR and EACCES as
+ * above. */
+int storage_find(int root_fd, const char *name);
 
-/* Deletes a file; with `durable` the directory is on disk on return. Returns 0, or -1 with errno;
- * ENOENT, and only then, when there is no such regular file. */
+/* Deletes a file that storage_find() has found; with `durable` the directory is on disk on return.
+ * Returns 0, or -1 with errno; ENOENT where it has gone meanwhile. */
 int storage_delete(int root_fd, const char *name, bool durable);
 
 #endif

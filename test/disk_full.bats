@@ -89,12 +89,16 @@ nothing_changed() {
 # ---- errors of the filesystem ----
 
 @test "whatever fails when space is set aside is refused before the bytes are sent" {
-    local error
+    local error ledger=$BATS_TEST_TMPDIR/ledger
     for error in ENOSPC EDQUOT EFBIG EIO; do
         traced -e trace=fallocate -e inject="fallocate:error=$error"
-        start_server
+        start_server -v --ledger "$ledger"
         refused_before_bytes 300000
+        # The client is told that, and those at home, why.
+        wait_for_line "$SERVER_OUT" "^server done with client at .*: refused, .* \\($error\\)\$" 2
+        wait_for_line "$ledger" "\"error\":\"unable to create file [a-z]+\",\"reason\":\"$error\"" 2
         kill_server
+        rm "$ledger"
     done
 }
 

@@ -242,6 +242,61 @@ del_with_a_late_tail() {
     [ ! -e "$ROOT/n" ]
 }
 
+# ---- 8: a request that comes twice ----
+
+@test "an unterminated request that comes twice in a row is that request, once" {
+    start_server
+    for shut in '' shut; do
+        # shellcheck disable=SC2086 # one step, or none
+        wire expect READY send 'DEL noDEL no' $shut expect 'ERROR: no does not exist' eof
+        printf hello >"$ROOT/gone"
+        # shellcheck disable=SC2086
+        wire expect READY send 'DEL goneDEL gone' $shut expect DONE eof
+        [ ! -e "$ROOT/gone" ]
+    done
+    wire expect READY send 'GET fGET f' expect OK send READY expect-size 5 send OK expect helloDONE eof
+    wire expect READY send 'PUT nPUT n' expect OK size 3 expect OK send new expect DONE eof
+    has n new
+    wire expect READY send 'GET noGET no' expect 'ERROR: no does not exist' eof
+    wire expect READY send 'PUT no/fPUT no/f' expect 'ERROR: unable to create file no/f' eof
+}
+
+twice_in_two_pieces() {
+    printf hello >"$ROOT/gone"
+    wire expect READY send 'DEL gone' pause 10 send 'DEL gone' expect DONE eof || return
+    [ ! -e "$ROOT/gone" ]
+}
+
+@test "it may come in two pieces, too, even after the server has granted it" {
+    start_server
+    one_of_five twice_in_two_pieces
+    wire expect READY send 'GET f' expect OK send 'GET f' send READY expect-size 5 send OK \
+        expect helloDONE eof
+    wire expect READY send 'GET f' expect OK bytewise 'GET f' pause 20 send '\nREADY' expect-size 5 \
+        send OK expect helloDONE eof
+    wire expect READY send 'PUT n' expect OK send 'PUT n' size 3 expect OK send new expect DONE eof
+    has n new
+}
+
+@test "what is nearly a repetition is none" {
+    printf other >"$ROOT/fGET f"
+    start_server
+    # With a line end it is the name of a file.
+    wire expect READY send 'GET fGET f\n' expect OK send READY expect-size 5 send OK \
+        expect otherDONE eof
+    wire expect READY send 'DEL gGET g' expect 'ERROR: gGET g does not exist' eof
+    wire expect READY send 'DEL fDEL g' expect 'ERROR: fDEL g does not exist' eof
+    wire expect READY send 'DEL fDEL fDEL f' expect 'ERROR: fDEL fDEL f does not exist' eof
+    wire expect READY send 'GETGET' expect 'ERROR: bad request' eof
+    for tail in 'GET fGET f' 'GET fx' 'GET g' G; do
+        wire expect READY send 'GET f' expect OK send "$tail" shut eof
+    done
+    for tail in 'PUT nx' 'PUT m\0\0\0\0\0\0\0\0'; do
+        wire expect READY send 'PUT n' expect OK send "$tail" shut eof
+    done
+    [ ! -e "$ROOT/n" ] && has f hello
+}
+
 # ---- 5: typing by hand ----
 
 @test "line ends before READY and OK are skipped" {

@@ -38,7 +38,7 @@ ends() {
 
 FIELDS='server cap client peer accepted accepted_ns started started_ns first_byte first_byte_ns last_byte'
 FIELDS+=' last_byte_ns reaped reaped_ns wait_ns worker running kind place verb name size bytes'
-FIELDS+=' error signal outcome'
+FIELDS+=' error reason signal outcome'
 
 @test "a line has the fields of docs/ledger.md, and no others, in that order" {
     local documented
@@ -54,19 +54,19 @@ FIELDS+=' error signal outcome'
 }
 
 @test "GET, PUT and DEL have their lines: verb, name, size, bytes, outcome" {
-    local what='c["client"], c["verb"], c["name"], c["size"], c["bytes"], c["error"], c["outcome"]'
+    local what='c["client"], c["verb"], c["name"], c["size"], c["bytes"], c["error"], c["outcome"], c["reason"]'
     start
     random_file "$BATS_TEST_TMPDIR/new" 70000
     wire_put "$BATS_TEST_TMPDIR/new" f
-    ends 1 "$what" "(1, 'PUT', 'f', 70000, 70000, None, 'done')"
+    ends 1 "$what" "(1, 'PUT', 'f', 70000, 70000, None, 'done', None)"
     wire_get f "$BATS_TEST_TMPDIR/got"
-    ends 2 "$what" "(2, 'GET', 'f', 70000, 70000, None, 'done')"
+    ends 2 "$what" "(2, 'GET', 'f', 70000, 70000, None, 'done', None)"
     "$WIRE" "$PORT" expect READY send 'DEL f\n' expect DONE eof
-    ends 3 "$what" "(3, 'DEL', 'f', 0, 0, None, 'done')"
+    ends 3 "$what" "(3, 'DEL', 'f', 0, 0, None, 'done', None)"
     "$WIRE" "$PORT" expect READY send 'GET f\n' expect 'ERROR: f does not exist' eof
-    ends 4 "$what" "(4, 'GET', 'f', 0, 0, 'f does not exist', 'refused')"
+    ends 4 "$what" "(4, 'GET', 'f', 0, 0, 'f does not exist', 'refused', 'ENOENT')"
     "$WIRE" "$PORT" expect READY send 'HELLO\n' expect 'ERROR: bad request' eof
-    ends 5 "$what" "(5, None, None, 0, 0, 'bad request', 'refused')"
+    ends 5 "$what" "(5, None, None, 0, 0, 'bad request', 'refused', 'EBADMSG')"
 }
 
 @test "its times are in order, and say the same by both clocks" {
@@ -135,7 +135,7 @@ assert abs((now - when["accepted"]).total_seconds()) < 60, (now, when["accepted"
     release silent
     printf x >"$ROOT/f"
     "$WIRE" "$PORT" expect READY send 'GET f\n' expect OK send 'WHAT?' eof
-    ends 2 'c["outcome"]' broken
+    ends 2 'c["outcome"], c["reason"]' "('broken', 'EPROTO')"
 }
 
 @test "outcome abandoned-in-queue: it never ran, and its wait is all of its stay" {
@@ -191,13 +191,16 @@ stuck() {
 
 @test "any name comes back as it was, and none breaks a line" {
     local name names=('quo"te' 'back\slash' $'tab\tbell\a' $'\x1b[31mred' 'ünïcödé' $'\xff\xfe'
-        '","outcome":"forged' '{}[],:' $'del\x7f' $'\u2028line')
+        '","outcome":"forged' '{}[],:' $'del\x7f' $'\u2028line'
+        $'\u2029next' $'c1\u0080\u0085\u009b31m\u009f')
     start
     for name in "${names[@]}"; do
         "$WIRE" "$PORT" expect READY send "GET $(_wire_text "$name")\n" rest >/dev/null
     done
     wait_until "$WAIT_SECONDS" has_lines "${#names[@]}"
     refute grep -q $'[\x01-\x09\x0b-\x1f\x7f]' "$LEDGER"
+    # C1 controls, and what ends a line for some readers.
+    refute env LC_ALL=C grep -q $'\xc2[\x80-\x9f]\|\xe2\x80[\xa8\xa9]' "$LEDGER"
     # By the client's number: the lines are in the order of the ends.
     python3 -c '
 import json, os, sys

@@ -13,18 +13,29 @@ wire() {
     "$WIRE" "$PORT" "$@"
 }
 
-# said LINE...: this is what the server has printed, and all of it
+# said LINE...: this is what the server prints, and all of it; the last line comes when a client's
+# worker has been reaped, and so after the client has gone
 said() {
+    wait_until "$WAIT_SECONDS" has_said "$(printf '%s\n' "$@")" 2>/dev/null || true
     assert_eq "$(cat "$SERVER_OUT")" "$(printf '%s\n' "$@")" "what the server printed"
 }
 
-# shown REQUEST TEXT: a client sends REQUEST, and the server prints it as TEXT, in one line
+has_said() {
+    [ "$(cat "$SERVER_OUT")" = "$1" ]
+}
+
+# shown REQUEST TEXT HOW: a client sends REQUEST, and the server prints it as TEXT, in one line, and
+# then how it ended
 shown() {
     local client
     : >"$SERVER_OUT"
     client=$(wire localport expect READY send "$1\n" wait-gone)
-    said "server connected to client at 127.0.0.1:$client" "server receiving request: $2"
+    said "server connected to client at 127.0.0.1:$client" "server receiving request: $2" \
+        "server done with client at 127.0.0.1:$client: ${3:-$MISSING}"
 }
+
+MISSING='refused, no such file (ENOENT)'
+NO_REQUEST='refused, not a request (EBADMSG)'
 
 # Clients of each kind, one after the other: served, refused, and gone without a word.
 one_of_each() {
@@ -54,7 +65,8 @@ one_of_each() {
     said "server waiting on port $PORT" \
         "server connected to client at 127.0.0.1:$client" \
         "server receiving request: GET f" \
-        "server sending 5 bytes"
+        "server sending 5 bytes" \
+        "server done with client at 127.0.0.1:$client: done"
 }
 
 @test "-v tells of a PUT" {
@@ -64,7 +76,8 @@ one_of_each() {
     said "server waiting on port $PORT" \
         "server connected to client at 127.0.0.1:$client" \
         "server receiving request: PUT new" \
-        "server receiving 1000000 bytes"
+        "server receiving 1000000 bytes" \
+        "server done with client at 127.0.0.1:$client: done"
 }
 
 @test "-v tells of a DEL" {
@@ -73,37 +86,46 @@ one_of_each() {
     said "server waiting on port $PORT" \
         "server connected to client at 127.0.0.1:$client" \
         "server receiving request: DEL f" \
-        "server deleting file f"
+        "server deleting file f" \
+        "server done with client at 127.0.0.1:$client: done"
 }
 
 @test "-v counts the bytes of an empty file" {
     : >"$ROOT/empty"
     start_server --verbose
     one=$(wire localport send 'GET empty\nREADYOK' expect READYOK expect-size 0 expect DONE eof)
-    two=$(wire localport send 'PUT empty\n' size 0 expect READYOKOKDONE eof)
     said "server waiting on port $PORT" \
         "server connected to client at 127.0.0.1:$one" \
         "server receiving request: GET empty" \
         "server sending 0 bytes" \
-        "server connected to client at 127.0.0.1:$two" \
+        "server done with client at 127.0.0.1:$one: done"
+    : >"$SERVER_OUT"
+    two=$(wire localport send 'PUT empty\n' size 0 expect READYOKOKDONE eof)
+    said "server connected to client at 127.0.0.1:$two" \
         "server receiving request: PUT empty" \
-        "server receiving 0 bytes"
+        "server receiving 0 bytes" \
+        "server done with client at 127.0.0.1:$two: done"
 }
 
-@test "-v tells of a request that is refused, and of nothing after it" {
+@test "-v tells of a request that is refused, and of nothing after it but why" {
     start_server -v
-    for request in 'GET no' 'DEL no' 'PUT no/no' 'GET ' WHAT ''; do
+    for request in 'GET no' 'DEL no' 'PUT no/no'; do
         shown "$request" "$request"
+    done
+    for request in 'GET ' WHAT ''; do
+        shown "$request" "$request" "$NO_REQUEST"
     done
     : >"$SERVER_OUT"
     client=$(wire localport expect READY send 'PUT huge\n' expect OK size 72057594037927935 wait-gone)
-    said "server connected to client at 127.0.0.1:$client" "server receiving request: PUT huge"
+    said "server connected to client at 127.0.0.1:$client" "server receiving request: PUT huge" \
+        "server done with client at 127.0.0.1:$client: refused, too large (EFBIG)"
 }
 
 @test "-v tells of a client that says nothing that it came" {
     start_server -v
     client=$(wire localport expect READY shut eof)
-    said "server waiting on port $PORT" "server connected to client at 127.0.0.1:$client"
+    said "server waiting on port $PORT" "server connected to client at 127.0.0.1:$client" \
+        "server done with client at 127.0.0.1:$client: client-gone"
 }
 
 @test "-v shows a request alike, however it ended" {
@@ -111,7 +133,8 @@ one_of_each() {
     for end in '' '\n' '\r\n'; do
         : >"$SERVER_OUT"
         client=$(wire localport expect READY send "GET no$end" wait-gone)
-        said "server connected to client at 127.0.0.1:$client" "server receiving request: GET no"
+        said "server connected to client at 127.0.0.1:$client" "server receiving request: GET no" \
+            "server done with client at 127.0.0.1:$client: $MISSING"
     done
 }
 
@@ -119,13 +142,15 @@ one_of_each() {
     grep -qE '^0{31}1 ' /proc/net/if_inet6 || skip "no IPv6 loopback"
     start_server -v
     client=$("$WIRE" -h ::1 "$PORT" localport expect READY close)
-    said "server waiting on port $PORT" "server connected to client at [::1]:$client"
+    said "server waiting on port $PORT" "server connected to client at [::1]:$client" \
+        "server done with client at [::1]:$client: client-gone"
 }
 
 @test "an IPv4 client is shown alike on a socket of IPv4 alone" {
     start_server -v --bind 127.0.0.1
     client=$(wire localport expect READY close)
-    said "server waiting on port $PORT" "server connected to client at 127.0.0.1:$client"
+    said "server waiting on port $PORT" "server connected to client at 127.0.0.1:$client" \
+        "server done with client at 127.0.0.1:$client: client-gone"
 }
 
 @test "control bytes are escaped" {
@@ -135,8 +160,8 @@ one_of_each() {
     done
     shown 'GET a\tb' 'GET a\x09b'
     shown 'GET a\rb' 'GET a\x0db'
-    shown 'GET a\0b' 'GET a\x00b'
-    shown '\x16\x03\x01\x02' '\x16\x03\x01\x02'
+    shown 'GET a\0b' 'GET a\x00b' "$NO_REQUEST"
+    shown '\x16\x03\x01\x02' '\x16\x03\x01\x02' "$NO_REQUEST"
     # U+0080 to U+009F: terminals obey some of them.
     shown 'GET \xc2\x80\xc2\x85\xc2\x9b31m\xc2\x9f' 'GET \xc2\x80\xc2\x85\xc2\x9b31m\xc2\x9f'
 }
@@ -167,7 +192,8 @@ one_of_each() {
     said "server waiting on port $PORT" \
         "server connected to client at 127.0.0.1:$client" \
         "server receiving request: DEL $shown_name" \
-        "server deleting file $shown_name"
+        "server deleting file $shown_name" \
+        "server done with client at 127.0.0.1:$client: done"
 }
 
 @test "nobody can forge a line" {
@@ -180,16 +206,18 @@ one_of_each() {
     wire expect READY send "\n$forged\n" wait-gone
     wire expect READY send "$forged\n" wait-gone
     assert_eq "$(tr '\r\v\f' '[\n*]' <"$SERVER_OUT" | grep -cx "$forged" || true)" 0 "forged lines"
-    assert_eq "$(wc -l <"$SERVER_OUT")" 21 "lines: one, and two for each client"
+    wait_for_line "$SERVER_OUT" '^server done with client at [0-9.:]+: refused, ' 10
+    assert_eq "$(wc -l <"$SERVER_OUT")" 31 "lines: one, and three for each client"
     assert_eq "$(tr -d '\n' <"$SERVER_OUT" | LC_ALL=C tr -d ' -~' | wc -c)" 0 "bytes that are no text"
 }
 
 @test "a request of 1024 bytes is shown whole, each byte escaped" {
     start_server -v
+    local too_long='refused, name too long (ENAMETOOLONG)'
     name=$(printf '%1020s' '')
-    shown "GET ${name// /x}" "GET ${name// /x}"
+    shown "GET ${name// /x}" "GET ${name// /x}" "$too_long"
     name=$(printf '%1000s' '')
-    shown "GET ${name// /\\x01}" "GET ${name// /\\x01}"
+    shown "GET ${name// /\\x01}" "GET ${name// /\\x01}" "$too_long"
 }
 
 @test "a line is cut where a pipe could no longer take it in one piece" {
@@ -199,23 +227,25 @@ one_of_each() {
     client=$(wire localport expect READY send "GET ${name// /\\x01}\n" wait-gone)
     said="server connected to client at 127.0.0.1:$client
 server receiving request: GET ${name// /\\x01}"
-    assert_eq "$(tail -n 1 "$SERVER_OUT" | wc -c)" 4095 "bytes of the line"
-    assert_eq "$(tail -n 1 "$SERVER_OUT")" "$(tail -n 1 <<<"$said" | head -c 4094)" "the line"
+    assert_eq "$(sed -n 3p "$SERVER_OUT" | wc -c)" 4095 "bytes of the line"
+    assert_eq "$(sed -n 3p "$SERVER_OUT")" "$(tail -n 1 <<<"$said" | head -c 4094)" "the line"
 }
 
 @test "a request that is too long is shown in one line too" {
     start_server -v
     name=$(printf '%5000s' '')
     wire expect READY send "GET ${name// /\\x01}\n" expect 'ERROR: bad request' eof
-    assert_eq "$(wc -l <"$SERVER_OUT")" 3 "lines"
-    assert_eq "$(sed -n '3s/\\x01//gp' "$SERVER_OUT")" "server receiving request: GET " "the last line"
+    wait_for_line "$SERVER_OUT" ': refused, not a request '
+    assert_eq "$(wc -l <"$SERVER_OUT")" 4 "lines"
+    assert_eq "$(sed -n '3s/\\x01//gp' "$SERVER_OUT")" "server receiving request: GET " "the line"
 }
 
 @test "lines of clients that are served at the same time do not mix" {
     local address='127\.0\.0\.1:[0-9]+'
     start_server -v -- 8
     "$SWARM" -c 16 -n 100 -s 1000 "$PORT" PUT swarm >/dev/null
-    assert_eq "$(wc -l <"$SERVER_OUT")" 301 "lines"
+    wait_for_line "$SERVER_OUT" "^server done with client at $address: done\$" 100
+    assert_eq "$(wc -l <"$SERVER_OUT")" 401 "lines"
     assert_eq "$(grep -cxE "server connected to client at $address" "$SERVER_OUT")" 100 "connected"
     assert_eq "$(grep -cxE 'server receiving request: PUT swarm-[0-9]+' "$SERVER_OUT")" 100 "requests"
     assert_eq "$(grep -cxE 'server receiving 1000 bytes' "$SERVER_OUT")" 100 "receiving"
@@ -236,6 +266,65 @@ server receiving request: GET ${name// /\\x01}"
     start_server -v
     one_of_each
     stop_server
+}
+
+# ---- why ----
+
+# ends WHY REQUEST: the client is refused or broken off, and the server says WHY in the end
+ends() {
+    local steps=(expect READY send "$2" "${@:3}" wait-gone)
+    : >"$SERVER_OUT"
+    wire "${steps[@]}"
+    wait_for_line "$SERVER_OUT" '^server done with'
+    assert_eq "$(sed -n 's/^server done with client at [0-9.:]*: //p' "$SERVER_OUT")" "$1" "$2"
+}
+
+@test "-v tells why a client was refused" {
+    local no='refused, no such file (ENOENT)' other='refused, not a regular file (EISDIR)'
+    local hidden='refused, permission denied (EACCES)' large='refused, too large (EFBIG)'
+    mkdir "$ROOT/dir"
+    ln -s ../secret "$ROOT/out"
+    mkfifo "$ROOT/fifo"
+    start_server -v --max-size 1M --no-overwrite --no-delete
+    ends "$no" 'GET no\n'
+    ends "$no" 'DEL no\n'
+    ends "$no" 'PUT no/f\n'
+    for verb in GET PUT DEL; do
+        ends "$other" "$verb dir\n"
+        ends "$other" "$verb fifo\n"
+        ends "$hidden" "$verb .ferry-tmp.1\n"
+        ends 'refused, outside of the root (EXDEV)' "$verb out\n"
+    done
+    ends "$large" 'PUT n\n' size 1048577
+    ends "$large" 'PUT n\n' size 72057594037927936
+    ends 'refused, there is one already (EEXIST)' 'PUT f\n'
+    ends 'refused, not permitted (EPERM)' 'DEL f\n'
+    ends 'refused, not a request (EBADMSG)' 'WHAT\n'
+    kill_server
+    start_server -v --read-only
+    ends 'refused, read-only (EROFS)' 'PUT n\n'
+    ends 'refused, read-only (EROFS)' 'DEL f\n'
+}
+
+@test "-v tells how a client ended that was not refused" {
+    truncate -s 100M "$ROOT/big"
+    start_server -v --request-timeout 1 -- 1
+    ends 'broken, the client said something else (EPROTO)' 'GET f\n' expect OK send NO
+    ends client-gone 'PUT n\n' expect OK size 5 expect OK shut
+    ends timeout 'GET f\n' expect OK
+    hold a b
+    held a
+    release b a
+    wait_for_line "$SERVER_OUT" '^server done with client at [0-9.:]+: abandoned-in-queue$'
+    is_threads && return
+    # shellcheck disable=SC2034
+    EXPECT_CRASH=yes
+    kill_server
+    start_server -v
+    hold c
+    held c
+    kill -SEGV "$(workers)"
+    wait_for_line "$SERVER_OUT" '^server done with client at [0-9.:]+: killed by signal 11$'
 }
 
 # ---- a reader that does not read ----
@@ -271,7 +360,7 @@ printed() {
         "server (waiting on port [0-9]+|connected to client at $address|receiving request: GET f|sending 5 bytes|done with client at $address: done)"
 }
 
-EACH=3 # lines for a client
+EACH=4 # lines for a client
 
 # all_accounted_for CLIENTS: to wait for
 all_accounted_for() {
@@ -413,7 +502,8 @@ decided() {
         "server waiting on port $PORT" \
         "server connected to client at 127.0.0.1:$client" \
         "server receiving request: DEL f" \
-        "server deleting file f")" "the lab's lines"
+        "server deleting file f" \
+        "server done with client at 127.0.0.1:$client: done")" "the lab's lines"
 }
 
 @test "-vv tells how each session ended" {

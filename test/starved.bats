@@ -240,3 +240,33 @@ _sleep_after() {
 @test "a shortage while accepting is sat out" {
     accepts_again 1 EMFILE ENFILE ENOBUFS ENOMEM
 }
+
+# ---- a session without descriptors ----
+
+# out_of_descriptors REQUEST CALL WORD: the worker's openat2(2) number CALL fails; the client hears
+# WORD and the end of the connection
+out_of_descriptors() {
+    command -v strace >/dev/null || skip "needs strace"
+    strace -o /dev/null true 2>/dev/null || skip "strace may not trace here"
+    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$TRACE"
+        -e trace=openat2 -e "inject=openat2:error=EMFILE:when=$2")
+    start_server -v --ledger "$BATS_TEST_TMPDIR/ledger"
+    printf hello >"$ROOT/f"
+    "$WIRE" "$PORT" expect READY send "$1\n" ${3:+expect "$3"} eof || return
+    wait_for_line "$SERVER_OUT" '^server done with' || return
+    assert_eq "$(injected)" 1 "failed calls"
+    assert_eq "$(cat "$ROOT/f")" hello "the file"
+    assert_contains "$(cat "$SERVER_OUT")" "$4, too many open files (EMFILE)"
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/ledger")" '"reason":"EMFILE"'
+    stop_server
+    rm "$BATS_TEST_TMPDIR/ledger"
+}
+
+@test "a session that has no descriptor to look at a file says nothing of it that is not true" {
+    # GET opens the file; PUT and DEL look for it, and then open its directory.
+    out_of_descriptors 'GET f' 1 '' broken
+    out_of_descriptors 'PUT f' 1 '' broken
+    out_of_descriptors 'PUT f' 2 '' broken
+    out_of_descriptors 'DEL f' 1 '' broken
+    out_of_descriptors 'DEL f' 2 'ERROR: unable to delete f' refused
+}

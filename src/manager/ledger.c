@@ -113,6 +113,21 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *line, const c
         line->len += (size_t)printed;
 }
 
+/* The code point of a sequence that a line must not have as it is, or 0: C0, DEL and C1, which
+ * terminals obey, and U+2028 and U+2029, which end a line for some readers of text. */
+static unsigned escaped_point(const char *text, size_t len)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    if (len == 1 && (s[0] < 0x20 || s[0] == 0x7f))
+        return s[0];
+    if (len == 2 && s[0] == 0xc2 && s[1] < 0xa0)
+        return s[1];
+    if (len == 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] == 0xa8 || s[2] == 0xa9))
+        return 0x2000U + (s[2] & 0x3fU);
+    return 0;
+}
+
 /* A JSON string (RFC 8259 section 7). A byte that is not UTF-8 becomes \udcHH, a lone surrogate:
  * no text has one, so nothing is lost (PEP 383 does the same). */
 static void add_string(struct line *line, const char *key, const char *text)
@@ -120,13 +135,14 @@ static void add_string(struct line *line, const char *key, const char *text)
     add(line, "\"%s\":\"", key);
     while (*text != '\0') {
         const unsigned char byte = (unsigned char)*text;
-        size_t len = proto_utf8_len(text, strlen(text));
+        const size_t len = proto_utf8_len(text, strlen(text));
+        const unsigned point = escaped_point(text, len);
         if (len == 0)
             add(line, "\\udc%02x", byte);
         else if (byte == '"' || byte == '\\')
             add(line, "\\%c", byte);
-        else if (byte < 0x20 || byte == 0x7f)
-            add(line, "\\u%04x", byte);
+        else if (point != 0)
+            add(line, "\\u%04x", point);
         else
             add(line, "%.*s", (int)len, text);
         text += len == 0 ? 1 : len;
@@ -193,10 +209,16 @@ static void add_request(struct line *line, const struct ledger_entry *entry)
 
 static void add_outcome(struct line *line, const struct ledger_entry *entry)
 {
+    char reason[REPORT_REASON_TEXT];
+
     if (entry->outcome == OUTCOME_REFUSED)
         add_string(line, "error", entry->report.error);
     else
         add(line, "\"error\":null,");
+    if (entry->report.reason != 0)
+        add(line, "\"reason\":\"%s\",", report_reason_name(entry->report.reason, reason));
+    else
+        add(line, "\"reason\":null,");
     if (entry->signal != 0)
         add(line, "\"signal\":%d,", entry->signal);
     else

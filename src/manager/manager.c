@@ -63,12 +63,28 @@ static enum outcome judge(const struct manager *m, const struct worker_end *end,
     return (enum outcome)report->outcome;
 }
 
+static void log_done(const struct manager *m, const struct ledger_entry *entry)
+{
+    char peer[PEER_TEXT_MAX], how[48], words[REPORT_REASON_TEXT];
+    const uint32_t reason = entry->report.reason;
+
+    if (m->options->verbosity < 1)
+        return;
+    if (entry->signal != 0)
+        (void)snprintf(how, sizeof how, "killed by signal %d", entry->signal);
+    else
+        (void)snprintf(how, sizeof how, "%s", report_outcome_name(entry->outcome));
+    log_line("server done with client at %s: %s%s%s", peer_format(&entry->client->peer, peer), how,
+             reason == 0 ? "" : ", ", reason == 0 ? "" : report_reason_words(reason, words));
+}
+
 /* The end of a client's stay, for the ledger and the board. `member` is NULL where it never ran. */
 static void account(struct manager *m, const struct ledger_entry *entry)
 {
     m->board.header->ended[entry->outcome]++;
     m->board.header->bytes_moved += entry->report.moved;
     ledger_write(&m->ledger, entry);
+    log_done(m, entry);
 }
 
 static void log_reaped(struct manager *m, const struct worker_end *end,
@@ -84,6 +100,8 @@ static void log_reaped(struct manager *m, const struct worker_end *end,
 
     report_read(board_report(&m->board, member->slot), &entry.report);
     entry.outcome = judge(m, end, &entry.report);
+    if (entry.outcome != (enum outcome)entry.report.outcome)
+        entry.report.reason = 0; /* it was another one's */
     account(m, &entry);
     if (end->signal != 0)
         (void)snprintf(how, sizeof how, "killed by signal %d", end->signal);

@@ -25,6 +25,7 @@ struct session {
     char request[PROTO_REQUEST_MAX + 1]; /* without its terminator; NUL-terminated */
     size_t request_len;
     size_t consumed; /* bytes of `conn` that the request and its terminator take */
+    bool repeated;   /* the request came twice in a row */
     bool terminated; /* nothing that comes later can belong to the request */
     struct proto_request parsed;
 };
@@ -54,15 +55,23 @@ static int say_size(struct session *s, uint64_t size)
     return say(s, wire, sizeof wire);
 }
 
-/* The session ends without a last word, for the reason that errno gives. */
+/* The session ends without a last word, for the reason that errno gives; it is told where the
+ * outcome does not say it already. */
 static enum session_outcome break_off(struct session *s)
 {
+    s->report->reason = (uint32_t)errno;
     switch (errno) {
     case ETIMEDOUT:
         s->report->outcome = OUTCOME_TIMEOUT;
+        s->report->reason = 0;
         break;
     case ETIME:
         s->report->outcome = OUTCOME_TOO_SLOW;
+        s->report->reason = 0;
+        break;
+    case ENODATA:
+        s->report->outcome = OUTCOME_CLIENT_GONE;
+        s->report->reason = 0;
         break;
     case EPROTO:
     case EMFILE:
@@ -84,9 +93,10 @@ static enum session_outcome finish_done(struct session *s)
     return say_word(s, PROTO_DONE) < 0 ? SESSION_BROKEN : SESSION_DONE;
 }
 
-/* `format` is one of the PROTO_* texts; its %s, where it has one, is the name. */
-__attribute__((format(printf, 2, 3))) static enum session_outcome refuse(struct session *s,
-                                                                         const char *format, ...)
+/* `error` says why, to those at home; to the client, `format`, one of the PROTO_* texts; its %s,
+ * where it has one, is the name. */
+__attribute__((format(printf, 3, 4))) static enum session_outcome
+refuse(struct session *s, int error, const char *format, ...)
 {
     char reply[PROTO_REPLY_MAX] = PROTO_ERROR;
     const size_t prefix = sizeof PROTO_ERROR - 1;
@@ -96,8 +106,19 @@ __attribute__((format(printf, 2, 3))) static enum session_outcome refuse(struct 
     (void)vsnprintf(reply + prefix, sizeof reply - prefix, format, args);
     va_end(args);
     s->report->outcome = OUTCOME_REFUSED;
+    s->report->reason = (uint32_t)error;
     memcpy(s->report->error, reply + prefix, sizeof s->report->error - 1); /* longer than any */
     return say_word(s, reply) < 0 ? SESSION_BROKEN : SESSION_REFUSED;
+}
+
+/* Some clients send their request twice in a row, without an end. That is one request. */
+static bool is_repeated(const char *bytes, size_t len)
+{
+    struct proto_request once;
+    const size_t half = len / 2;
+
+    return len % 2 == 0 && memcmp(bytes, bytes + half, half) == 0 &&
+           proto_parse(bytes, half, &once) == PROTO_REQUEST;
 }
 
 /* Takes the bytes read so far for the request, up to a line end if there is one. */
@@ -113,6 +134,9 @@ static enum proto_parse look_at_request(struct session *s)
         len--;
     bool too_long = len > PROTO_REQUEST_MAX;
     s->terminated = line_end != NULL || too_long || s->ended;
+    s->repeated = line_end == NULL && !too_long && is_repeated(bytes, len);
+    if (s->repeated)
+        len /= 2;
     s->request_len = too_long ? PROTO_REQUEST_MAX : len;
     memcpy(s->request, bytes, s->request_len);
     s->request[s->request_len] = '\0';
@@ -206,18 +230,49 @@ static struct transfer begin_transfer(struct session *s, int file_fd, uint64_t s
     };
 }
 
+/* The repetition of an unterminated request that was granted before it came is no part of the next
+ * turn, and nothing else begins like one. Returns 0, or -1 as io_read_exact(). */
+static int skip_repetition(struct session *s, int64_t deadline_ms)
+{
+    size_t same = 0;
+
+    if (s->terminated || s->repeated)
+        return 0;
+    while (same < s->request_len) {
+        if (io_unread(&s->conn) == same) {
+            ssize_t got = io_fill(&s->conn, deadline_ms);
+            if (got == 0)
+                errno = ENODATA;
+            if (got <= 0)
+                return -1;
+        }
+        if (s->conn.buf[s->conn.start + same] != s->request[same])
+            return 0;
+        same++;
+    }
+    s->conn.start += same;
+    return 0;
+}
+
 /* GET from the server's OK on. */
 static enum session_outcome send_file(struct session *s, int file_fd, uint64_t size)
 {
-    if (say_word(s, PROTO_OK) < 0 || io_expect_word(&s->conn, PROTO_READY, turn_deadline(s)) < 0)
+    if (say_word(s, PROTO_OK) < 0)
+        return break_off(s);
+    int64_t deadline_ms = turn_deadline(s);
+    if (skip_repetition(s, deadline_ms) < 0 ||
+        io_expect_word(&s->conn, PROTO_READY, deadline_ms) < 0)
         return break_off(s);
     if (say_size(s, size) < 0 || io_expect_word(&s->conn, PROTO_OK, turn_deadline(s)) < 0)
         return break_off(s);
     log_moving(s, "sending", size);
     struct transfer transfer = begin_transfer(s, file_fd, size);
     enum transfer_end end = transfer_send(&transfer);
-    if (end == TRANSFER_FILE)
-        errno = EPROTO; /* it is ours to keep what the size promised */
+    if (end == TRANSFER_FILE) { /* it was ours to keep what the size promised */
+        s->report->outcome = OUTCOME_BROKEN;
+        s->report->reason = (uint32_t)errno;
+        return SESSION_BROKEN;
+    }
     return end == TRANSFER_DONE ? finish_done(s) : break_off(s);
 }
 
@@ -228,6 +283,8 @@ static int read_size(struct session *s, uint64_t *size)
     unsigned char wire[PROTO_SIZE_LEN];
     int64_t deadline_ms = turn_deadline(s);
 
+    if (skip_repetition(s, deadline_ms) < 0)
+        return -1;
     /* The terminator of a request that was taken without one may still come. */
     if (!s->terminated && io_skip_line_ends(&s->conn, deadline_ms) < 0)
         return -1;
@@ -256,10 +313,12 @@ static enum session_outcome receive_file(struct session *s, struct staged *uploa
             errno = EPROTO;
         if (errno != EFBIG)
             return break_off(s);
-        return refuse(s, PROTO_CANNOT_CREATE, s->parsed.name);
+        return refuse(s, EFBIG, PROTO_CANNOT_CREATE, s->parsed.name);
     }
-    if (size > s->config->max_size || staged_reserve(upload, size) < 0)
-        return refuse(s, PROTO_CANNOT_CREATE, s->parsed.name);
+    if (size > s->config->max_size)
+        return refuse(s, EFBIG, PROTO_CANNOT_CREATE, s->parsed.name);
+    if (staged_reserve(upload, size) < 0)
+        return refuse(s, errno, PROTO_CANNOT_CREATE, s->parsed.name);
     if (say_word(s, PROTO_OK) < 0)
         return break_off(s);
 
@@ -270,24 +329,32 @@ static enum session_outcome receive_file(struct session *s, struct staged *uploa
     if (end == TRANSFER_PEER)
         return break_off(s);
     if (end != TRANSFER_DONE || staged_commit(upload, s->config->durable) < 0)
-        return refuse(s, PROTO_CANNOT_CREATE, s->parsed.name);
+        return refuse(s, errno, PROTO_CANNOT_CREATE, s->parsed.name);
     return finish_done(s);
+}
+
+/* Nothing is said of a file that only we have no room to look at: what could be said is not true.
+ */
+static bool out_of_room(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
 static enum session_outcome delete_file(struct session *s)
 {
     const struct session_config *config = s->config;
 
-    if (!config->may_del && storage_exists(config->root_fd, s->parsed.name))
-        return refuse(s, PROTO_CANNOT_DELETE, s->parsed.name);
+    if (storage_find(config->root_fd, s->parsed.name) < 0)
+        return out_of_room(errno) ? break_off(s)
+                                  : refuse(s, errno, PROTO_NO_SUCH_FILE, s->parsed.name);
     if (!config->may_del)
-        return refuse(s, PROTO_NO_SUCH_FILE, s->parsed.name);
+        return refuse(s, config->may_put ? EPERM : EROFS, PROTO_CANNOT_DELETE, s->parsed.name);
     int outcome = storage_delete(config->root_fd, s->parsed.name, config->durable);
     if (outcome < 0 && errno == ENOENT)
-        return refuse(s, PROTO_NO_SUCH_FILE, s->parsed.name);
+        return refuse(s, ENOENT, PROTO_NO_SUCH_FILE, s->parsed.name);
     log_deleting(s);
     if (outcome < 0)
-        return refuse(s, PROTO_CANNOT_DELETE, s->parsed.name);
+        return refuse(s, errno, PROTO_CANNOT_DELETE, s->parsed.name);
     return finish_done(s);
 }
 
@@ -323,26 +390,21 @@ static int prepare(struct session *s, struct grant *grant)
     return 0;
 }
 
-/* Nothing is said of a file that only we have no room to open: what could be said is not true. */
-static bool out_of_room(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOMEM;
-}
-
-static enum session_outcome serve(struct session *s, struct grant *grant, bool prepared)
+/* `error` is 0, or why it could not be prepared. */
+static enum session_outcome serve(struct session *s, struct grant *grant, int error)
 {
     enum session_outcome outcome = SESSION_BROKEN;
 
     switch (s->parsed.verb) {
     case PROTO_GET:
-        if (!prepared)
-            return refuse(s, PROTO_NO_SUCH_FILE, s->parsed.name);
+        if (error != 0)
+            return refuse(s, error, PROTO_NO_SUCH_FILE, s->parsed.name);
         outcome = send_file(s, grant->file_fd, grant->size);
         io_close(grant->file_fd);
         break;
     case PROTO_PUT:
-        if (!prepared)
-            return refuse(s, PROTO_CANNOT_CREATE, s->parsed.name);
+        if (error != 0)
+            return refuse(s, error, PROTO_CANNOT_CREATE, s->parsed.name);
         outcome = receive_file(s, &grant->upload);
         staged_discard(&grant->upload);
         break;
@@ -367,7 +429,7 @@ static enum session_outcome answer_request(struct session *s)
     for (int quiet_ms = 0;; quiet_ms = TAIL_MS) {
         parse = read_request(s, deadline_ms, quiet_ms);
         prepared = parse == PROTO_REQUEST && prepare(s, &grant) == 0;
-        error = errno;
+        error = prepared ? 0 : errno;
         bool exposed = prepared && s->parsed.verb != PROTO_DEL;
         if (parse == PROTO_INCOMPLETE || s->terminated || exposed || quiet_ms > 0)
             break;
@@ -376,12 +438,14 @@ static enum session_outcome answer_request(struct session *s)
         return break_off(s);
     log_request(s);
     if (parse == PROTO_BAD)
-        return refuse(s, PROTO_BAD_REQUEST);
+        return refuse(s, EBADMSG, PROTO_BAD_REQUEST);
     report_request(s);
-    if (!prepared && out_of_room(error))
+    if (out_of_room(error)) {
+        errno = error;
         return break_off(s);
+    }
     s->conn.start += s->consumed;
-    return serve(s, &grant, prepared);
+    return serve(s, &grant, error);
 }
 
 enum session_outcome session_run(const struct session_config *config, int fd, struct report *report)

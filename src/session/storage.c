@@ -112,7 +112,8 @@ static int open_parent(int root_fd, const char *name, const char **final)
     return open_beneath(root_fd, len == 0 ? "." : dir, O_RDONLY | O_DIRECTORY);
 }
 
-/* Returns 0 and sets *st where `name` is a regular file, or -1 with errno. */
+/* Returns 0 and sets *st where `name` is a regular file, or -1 with errno; EISDIR where it is
+ * something else. */
 static int find_regular(int root_fd, const char *name, struct stat *st)
 {
     int fd = open_beneath(root_fd, name, O_PATH);
@@ -146,7 +147,7 @@ int storage_open_file(int root_fd, const char *name, uint64_t *size)
     struct stat st;
 
     if (!is_permitted(name)) {
-        errno = ENOENT;
+        errno = EACCES;
         return -1;
     }
     /* Without O_NONBLOCK a FIFO would hold us until somebody writes to it (fifo(7)). */
@@ -155,7 +156,7 @@ int storage_open_file(int root_fd, const char *name, uint64_t *size)
         return -1;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || is_in_progress(root_fd, name, fd)) {
         io_close(fd);
-        errno = ENOENT;
+        errno = EISDIR;
         return -1;
     }
     *size = (uint64_t)st.st_size;
@@ -188,18 +189,22 @@ int storage_create(int root_fd, const char *name, bool overwrite, mode_t mask,
     return 0;
 }
 
-bool storage_exists(int root_fd, const char *name)
+int storage_find(int root_fd, const char *name)
 {
     struct stat st;
-    return is_permitted(name) && find_regular(root_fd, name, &st) == 0;
+
+    if (is_permitted(name))
+        return find_regular(root_fd, name, &st);
+    errno = EACCES;
+    return -1;
 }
 
 int storage_delete(int root_fd, const char *name, bool durable)
 {
     const char *final;
 
-    if (!storage_exists(root_fd, name)) {
-        errno = ENOENT;
+    if (!is_permitted(name)) {
+        errno = EACCES;
         return -1;
     }
     int dir_fd = open_parent(root_fd, name, &final);
