@@ -184,8 +184,9 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     many 5 >"$LEDGER"
     run "$TIMELINE" "$LEDGER"
     [[ $output == '<svg '* ]]
-    SHELL=/bin/bash script -qec "stty cols 70; '$TIMELINE' '$LEDGER'" /dev/null </dev/null \
-        >"$BATS_TEST_TMPDIR/shown"
+    SHELL=/bin/bash script -qec "unset COLUMNS; stty cols 66; '$TIMELINE' '$LEDGER'" /dev/null \
+        </dev/null | tr -d '\r' >"$BATS_TEST_TMPDIR/shown"
+    assert_eq "$(awk '/\|/ && !/served$/ && length > 66' "$BATS_TEST_TMPDIR/shown")" "" "too wide"
     assert_contains "$(cat "$BATS_TEST_TMPDIR/shown")" '5 clients in 19 ms'
     refute grep -q '<svg' "$BATS_TEST_TMPDIR/shown"
     for width in 60 70 80 132; do
