@@ -223,17 +223,17 @@ EOF2
 @test "every script that people call has --help, and one line and status 2 for wrong arguments" {
     local name wrong
     for name in demo test bench compare compare-report compare-charts queue-picture exercise \
-        link-lines stranger timeline; do
+        link-lines ensure stranger timeline ../.ci/run; do
         for wrong in --help -h; do
             run "$PROJECT/scripts/$name" "$wrong"
             assert_eq "$status" 0 "exit status of $name $wrong"
-            assert_contains "${lines[0]}" "$name"
+            assert_contains "${lines[0]}" "${name##*/}"
             [ "${#lines[@]}" -gt 1 ]
         done
         run "$PROJECT/scripts/$name" --nonsense here
         assert_eq "$status" 2 "exit status of $name --nonsense: $output"
         assert_eq "${#lines[@]}" 1 "lines of: $output"
-        assert_contains "$output" "$name: "
+        assert_contains "$output" "${name##*/}: "
     done
 }
 
