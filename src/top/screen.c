@@ -66,9 +66,10 @@ __attribute__((format(printf, 2, 3))) static void add_line(struct frame *frame, 
         append(frame, END_LINE, sizeof END_LINE - 1);
 }
 
+/* Of any two numbers: a worker may have made one of them up. */
 static double seconds_between(int64_t from_ns, int64_t to_ns)
 {
-    return (double)(to_ns - from_ns) / 1e9;
+    return ((double)to_ns - (double)from_ns) / 1e9;
 }
 
 static void add_heading(struct frame *frame, const struct snapshot *s)
