@@ -69,7 +69,7 @@ nested() {
         unset+=(-u "$name")
     done
     env "${unset[@]}" -u SANITIZED BIN="$1/build" SERVER="$2" \
-        timeout 120 "$bats" --tap -f "$4" "$PROJECT/test/$3" 3>&- 4>&- </dev/null 2>&1
+        timeout 300 "$bats" --tap -f "$4" "$PROJECT/test/$3" 3>&- 4>&- </dev/null 2>&1
 }
 
 # build_mutant NAME DIR: a copy of the base, changed and built
