@@ -120,8 +120,8 @@ by_hand() {
         track "$group"
         wait_until 60 grep -q "$line" "$said"
         group_interrupted "$group"
-        wait_until 30 group_is_gone "$group"
-        nothing_is_left
+        wait_until 60 group_is_gone
+        nothing_is_left || fail "$(cat "$said")"
         refute wait "$group"
     done
 }
@@ -145,17 +145,21 @@ case "\$*" in
     *test-run*) mkdir -p '$MINE/results/ferryd' && cp '$BATS_TEST_TMPDIR/tap' '$MINE/results/ferryd/a.tap' ;;
 esac
 EOF2
-    program "$FAKE/bats" <<<"exit 1"
+    # In a copy, whose ensure installs nothing.
+    mkdir -p "$BATS_TEST_TMPDIR/copy/test"
+    cp -a "$PROJECT/scripts" "$BATS_TEST_TMPDIR/copy"
+    cp "$PROJECT/test/summary" "$BATS_TEST_TMPDIR/copy/test"
+    program "$BATS_TEST_TMPDIR/copy/scripts/ensure" <<<"exit 0"
     printf '%s\n' 1..1 'ok 1 all is well' '# exit status 0' >"$BATS_TEST_TMPDIR/tap"
     cd "$BATS_TEST_TMPDIR"
-    PATH=$FAKE:$PATH BUILD=mine run "$PROJECT/scripts/test"
+    PATH=$FAKE:$PATH BUILD=mine run copy/scripts/test
     assert_eq "$status" 0 "exit status: $output"
     assert_contains "$output" "building ferryd, ferryd-threads, ferry and ferrytop in $MINE/"
     assert_eq "${lines[-1]}" "1 passed, 0 failed"
     assert_eq "$(grep -vc "BUILD=$MINE" made)" 0 "calls of make without that BUILD"
 
     printf '%s\n' 1..1 'not ok 1 something is wrong' '# exit status 1' >tap
-    PATH=$FAKE:$PATH BUILD=mine run "$PROJECT/scripts/test"
+    PATH=$FAKE:$PATH BUILD=mine run copy/scripts/test
     assert_eq "$status" 1 "exit status"
     assert_eq "${lines[-1]}" "0 passed, 1 failed"
 }
