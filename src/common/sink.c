@@ -70,7 +70,7 @@ int sink_open(struct sink *sink, int fd)
 
 ssize_t sink_write(const struct sink *sink, const void *data, size_t len)
 {
-    const struct iovec whole = {(void *)(uintptr_t)data, len};
+    const struct iovec whole = {(void *)data, len};
 
     switch (sink->how) {
     case SINK_SEND:

@@ -207,18 +207,23 @@ static void add_request(struct line *line, const struct ledger_entry *entry)
     add(line, "\"size\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", report->size, report->moved);
 }
 
+static void add_reason(struct line *line, uint32_t reason)
+{
+    if (reason == 0) {
+        add(line, "\"reason\":null,");
+        return;
+    }
+    char text[REPORT_REASON_TEXT];
+    add(line, "\"reason\":\"%s\",", report_reason_name(reason, text));
+}
+
 static void add_outcome(struct line *line, const struct ledger_entry *entry)
 {
-    char reason[REPORT_REASON_TEXT];
-
     if (entry->outcome == OUTCOME_REFUSED)
         add_string(line, "error", entry->report.error);
     else
         add(line, "\"error\":null,");
-    if (entry->report.reason != 0)
-        add(line, "\"reason\":\"%s\",", report_reason_name(entry->report.reason, reason));
-    else
-        add(line, "\"reason\":null,");
+    add_reason(line, entry->report.reason);
     if (entry->signal != 0)
         add(line, "\"signal\":%d,", entry->signal);
     else

@@ -422,13 +422,12 @@ static enum session_outcome answer_request(struct session *s)
 {
     int64_t deadline_ms = turn_deadline(s);
     struct grant grant = {.file_fd = -1};
-    bool prepared = false;
     enum proto_parse parse = PROTO_INCOMPLETE;
     int error = 0; /* why it could not be prepared */
 
     for (int quiet_ms = 0;; quiet_ms = TAIL_MS) {
         parse = read_request(s, deadline_ms, quiet_ms);
-        prepared = parse == PROTO_REQUEST && prepare(s, &grant) == 0;
+        bool prepared = parse == PROTO_REQUEST && prepare(s, &grant) == 0;
         error = prepared ? 0 : errno;
         bool exposed = prepared && s->parsed.verb != PROTO_DEL;
         if (parse == PROTO_INCOMPLETE || s->terminated || exposed || quiet_ms > 0)
