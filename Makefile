@@ -162,7 +162,7 @@ HOUSE_TESTS   = commands compare ensure hardening lab_guide lib links negative_c
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # Those that take longest start first, so that the end is not a wait for one of them.
-SLOW     = negative_controls compare corpus hostile_clients sizes sandbox limits fallback
+SLOW     = negative_controls slow_readers compare corpus hostile_clients sizes sandbox limits fallback
 IN_ORDER = $(filter $(TESTS),$(SLOW)) $(filter-out $(SLOW),$(TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
 PROCESS_TESTS := $(call tagged,ferryd)

@@ -17,8 +17,8 @@ struct acceptor {
 };
 
 /* Listens on `port` (0: a free one) of `address` (a host name or number), or of every address,
- * IPv4 and IPv6, where it is NULL. Accepted sockets inherit TCP_NODELAY and a keepalive of
- * `timeout_ms`. Returns NULL, or the reason as text; then nothing is open. */
+ * IPv4 and IPv6, where it is NULL. Accepted sockets inherit io_prepare_socket() and a
+ * keepalive of `timeout_ms`. Returns NULL, or the reason as text; then nothing is open. */
 const char *acceptor_open(struct acceptor *acceptor, const char *address, unsigned port,
                           int timeout_ms);
 

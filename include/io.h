@@ -13,8 +13,11 @@
 #define IO_NO_DEADLINE INT64_MAX
 
 enum {
-    IO_BUFFER = 2048,  /* what is read ahead of the conversation: a request and more */
-    IO_DRAIN_MS = 1000 /* how long io_finish() waits for the peer to close */
+    IO_BUFFER = 2048,   /* what is read ahead of the conversation: a request and more */
+    IO_DRAIN_MS = 1000, /* how long io_finish() waits for the peer to close */
+    /* What a socket takes before it has found a way for it: enough to keep the way busy (`make
+     * bench`), and little enough that bytes taken are bytes sent, but for a moment. */
+    IO_UNSENT_BYTES = 256 * 1024
 };
 
 /* A connection and the bytes that came before anyone asked for them. */
@@ -30,6 +33,12 @@ int64_t io_wall_ns(void); /* CLOCK_REALTIME, since 1970 */
 
 /* Waits for `events` (poll(2)) on `fd`. Returns 0, or -1 with errno: ETIMEDOUT, or poll's. */
 int io_wait(int fd, short events, int64_t deadline_ms);
+
+/* The same, where a call has said EAGAIN for the `turn`-th time, counted from 0. poll(2) may call a
+ * descriptor ready on which the call finds nothing to do (poll(2), BUGS; or a mark of urgent data,
+ * where splice(2) stops). So no loop may rest on its word: from the second turn on this looks at
+ * the clock first, and sleeps for a moment. */
+int io_wait_again(int fd, short events, int64_t deadline_ms, unsigned turn);
 
 /* Sends all of it. Returns 0, or -1 with errno: ETIMEDOUT, or send(2)'s. */
 int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms);
@@ -78,6 +87,11 @@ int io_fill_standard_fds(void);
 
 /* The highest descriptor that is open, or where /proc does not tell, one that none can exceed. */
 int io_highest_fd(void);
+
+/* What both ends of a connection want, and accepted sockets inherit: no delay for words (tcp(7),
+ * TCP_NODELAY); a byte sent as urgent is one byte among the others (RFC 6093 section 6); and no
+ * more than IO_UNSENT_BYTES wait in the socket for their turn. Best effort. */
+void io_prepare_socket(int fd);
 
 /* Hangs up a TCP connection whose peer's machine has vanished after about `timeout_ms`. */
 void io_keepalive(int fd, int timeout_ms);

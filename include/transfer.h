@@ -4,7 +4,12 @@
 
 #include "io.h"
 
-enum { TRANSFER_RATE_GRACE_MS = 10000 };
+enum {
+    TRANSFER_RATE_GRACE_MS = 10000,
+    /* How often idle_ms a peer may take that acknowledges no byte, but whose system answers for it:
+     * its window is closed, and at 1 KB/s it takes a minute to open again. */
+    TRANSFER_CLOSED_WINDOW_IDLES = 4
+};
 
 enum transfer_end {
     TRANSFER_DONE,
@@ -31,7 +36,9 @@ struct transfer {
     void *arg;
 };
 
-/* Sends file_fd's next `size` bytes; never copies them through this process (sendfile(2)). */
+/* Sends file_fd's next `size` bytes; never copies them through this process (sendfile(2)). With
+ * `heed_peer` it is done when the peer's system has them all, or when the peer speaks after the
+ * last; else when there is room for another word. */
 enum transfer_end transfer_send(const struct transfer *transfer);
 
 /* Receives `size` bytes into file_fd. What is unread in `conn` comes first. */

@@ -13,7 +13,6 @@
 #include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -329,15 +328,13 @@ static int wait_visibly(struct link *link, int fd, short events, int64_t deadlin
 static int connect_to(struct link *link, const struct addrinfo *address, int64_t deadline_ms,
                       const char *what)
 {
-    int error = 0, on = 1;
+    int error = 0;
     socklen_t len = sizeof error;
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return -1;
-    /* A byte that a server sends as urgent is a byte like any other: otherwise it would be a gap
-     * in the stream at which poll(2) and recv(2) disagree. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    io_prepare_socket(fd);
     if (connect(fd, address->ai_addr, address->ai_addrlen) < 0) {
         if (errno != EINPROGRESS || wait_visibly(link, fd, POLLOUT, deadline_ms, what) < 0)
             goto fail;
@@ -348,7 +345,6 @@ static int connect_to(struct link *link, const struct addrinfo *address, int64_t
             goto fail;
         }
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     io_keepalive(fd, KEEPALIVE_MS);
     return fd;
 fail:

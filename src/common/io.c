@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { PAUSE_MS = 20 /* before a call is tried again for which poll(2) spoke in vain */ };
+
 static int64_t read_clock(clockid_t clock)
 {
     struct timespec now;
@@ -65,17 +67,36 @@ int io_wait(int fd, short events, int64_t deadline_ms)
     }
 }
 
+static bool is_late(int64_t deadline_ms)
+{
+    if (io_now_ms() < deadline_ms)
+        return false;
+    errno = ETIMEDOUT;
+    return true;
+}
+
+int io_wait_again(int fd, short events, int64_t deadline_ms, unsigned turn)
+{
+    if (turn > 0) {
+        int left_ms = poll_timeout(deadline_ms);
+        if (is_late(deadline_ms))
+            return -1;
+        (void)poll(NULL, 0, left_ms >= 0 && left_ms < PAUSE_MS ? left_ms : PAUSE_MS);
+    }
+    return io_wait(fd, events, deadline_ms);
+}
+
 int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
 {
     const char *next = data;
 
-    while (len > 0) {
+    for (unsigned turn = 0; len > 0;) {
         ssize_t sent = send(fd, next, len, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent >= 0) {
             next += sent;
             len -= (size_t)sent;
         } else if (errno == EAGAIN) {
-            if (io_wait(fd, POLLOUT, deadline_ms) < 0)
+            if (io_wait_again(fd, POLLOUT, deadline_ms, turn++) < 0)
                 return -1;
         } else if (errno != EINTR) {
             return -1;
@@ -86,12 +107,12 @@ int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
 
 ssize_t io_recv_some(int fd, void *data, size_t len, int64_t deadline_ms)
 {
-    for (;;) {
+    for (unsigned turn = 0;;) {
         ssize_t got = recv(fd, data, len, MSG_DONTWAIT);
         if (got >= 0)
             return got;
         if (errno == EAGAIN) {
-            if (io_wait(fd, POLLIN, deadline_ms) < 0)
+            if (io_wait_again(fd, POLLIN, deadline_ms, turn++) < 0)
                 return -1;
         } else if (errno != EINTR) {
             return -1;
@@ -168,6 +189,9 @@ int io_skip_line_ends(struct io_conn *conn, int64_t deadline_ms)
         if (next != '\r' && next != '\n')
             return 0;
         conn->start++;
+        /* They may come faster than they are dropped, so that there is never a wait. */
+        if (io_unread(conn) == 0 && is_late(deadline_ms))
+            return -1;
     }
 }
 
@@ -191,13 +215,14 @@ int io_write_all(int fd, const void *data, size_t len)
 {
     const char *next = data;
 
-    while (len > 0) {
+    for (unsigned turn = 0; len > 0;) {
         ssize_t written = write(fd, next, len);
         if (written >= 0) {
             next += written;
             len -= (size_t)written;
+            turn = 0;
         } else if (errno == EAGAIN) {
-            if (io_wait(fd, POLLOUT, IO_NO_DEADLINE) < 0)
+            if (io_wait_again(fd, POLLOUT, IO_NO_DEADLINE, turn++) < 0)
                 return -1;
         } else if (errno != EINTR) {
             return -1;
@@ -208,7 +233,7 @@ int io_write_all(int fd, const void *data, size_t len)
 
 void io_finish(int fd)
 {
-    char discarded[16 * 1024];
+    char discarded[IO_BUFFER];
     int64_t deadline_ms = io_now_ms() + IO_DRAIN_MS;
 
     if (shutdown(fd, SHUT_WR) < 0)
@@ -250,6 +275,15 @@ int io_highest_fd(void)
     }
     closedir(open_ones);
     return highest;
+}
+
+void io_prepare_socket(int fd)
+{
+    int on = 1, unsent = IO_UNSENT_BYTES;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
 void io_keepalive(int fd, int timeout_ms)

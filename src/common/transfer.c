@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -14,53 +16,99 @@
 #include <unistd.h>
 
 enum {
-    SEND_CHUNK = 1024 * 1024,          /* how often a sender looks whether the peer spoke */
-    RECEIVE_CHUNK = 64 * 1024,         /* the buffer; on the stack, which may be a small one */
-    PIPE_BYTES = 1024 * 1024,          /* the pipe; from so many bytes on it is worth making one */
-    LOOK_AGAIN_BYTES = 16 * PIPE_BYTES /* spliced unseen after a block that was not all zeros */
+    SEND_CHUNK = 1024 * 1024,           /* how often a sender looks whether the peer spoke */
+    RECEIVE_CHUNK = 16 * 1024,          /* the buffer; on the stack, which may be a small one */
+    PIPE_BYTES = 1024 * 1024,           /* the pipe; from so many bytes on it is worth making one */
+    LOOK_AGAIN_BYTES = 16 * PIPE_BYTES, /* spliced unseen after a block that was not all zeros */
+    LOOK_MS = 1000                      /* how often a wait looks at what has moved, at least */
 };
 
-/* How a transfer has kept up so far. */
+/* How a transfer has kept up so far. A byte has moved when we have it, or when the peer's system
+ * has acknowledged it: what lies in our own buffers is on its way to nobody yet. */
 struct pace {
     const struct transfer *transfer;
+    bool sending;
     int64_t began_ms, moved_ms; /* when it began, and when a byte last moved */
+    uint64_t moved;             /* bytes, as of the last look */
+    unsigned in_vain; /* how often in a row poll(2) called the socket ready, and it was not */
 };
 
-static struct pace start_pace(const struct transfer *transfer)
+static struct pace start_pace(const struct transfer *transfer, bool sending)
 {
     int64_t now_ms = io_now_ms();
-    return (struct pace){.transfer = transfer, .began_ms = now_ms, .moved_ms = now_ms};
+    return (struct pace){
+        .transfer = transfer, .sending = sending, .began_ms = now_ms, .moved_ms = now_ms};
 }
 
-/* The moment at which `moved` bytes become too few for the average asked for. */
-static int64_t rate_deadline(const struct pace *pace, uint64_t moved)
+/* The moment at which what has moved becomes too little for the average asked for. */
+static int64_t rate_deadline(const struct pace *pace)
 {
     uint64_t min_rate = pace->transfer->min_rate;
     if (min_rate == 0)
         return IO_NO_DEADLINE;
-    int64_t due_ms = (int64_t)(moved / min_rate * 1000);
+    int64_t due_ms = (int64_t)(pace->moved / min_rate * 1000);
     return pace->began_ms + (due_ms > TRANSFER_RATE_GRACE_MS ? due_ms : TRANSFER_RATE_GRACE_MS);
 }
 
-static int64_t idle_deadline(const struct pace *pace)
+/* Does the peer's system answer? A byte that is not acknowledged is sent again and again, and so is
+ * the question whether a window that has closed is open again (tcp(7), TCP_INFO). One of these may
+ * be on its way at any moment; when a second one is, the first had no answer. */
+static bool peer_answers(int sock_fd)
 {
-    int idle_ms = pace->transfer->idle_ms;
-    return idle_ms < 0 ? IO_NO_DEADLINE : pace->moved_ms + idle_ms;
+    struct tcp_info info = {.tcpi_probes = UINT8_MAX};
+    socklen_t len = sizeof info;
+    return getsockopt(sock_fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_probes <= 1 &&
+           info.tcpi_retransmits <= 1;
 }
 
-/* Waits for the socket, as long as the transfer keeps up. Returns 0, or -1 with errno: ETIMEDOUT
- * when it has been idle for too long, ETIME when it is too slow. */
-static int wait_in_pace(const struct pace *pace, short events, uint64_t moved)
+/* The moment at which nothing has moved for too long. Who reads steadily, but slowly, may seem to
+ * read nothing for longer than that: a window that has closed is opened again for a whole segment
+ * only, or a good part of the buffer (RFC 9293 section 3.8.6.2.2), and Linux frees a received
+ * packet, of up to 64 KiB, when its last byte is read. At 1 KB/s that is a minute. */
+static int64_t idle_deadline(const struct pace *pace, int64_t now_ms)
 {
-    int64_t idle_ms = idle_deadline(pace), rate_ms = rate_deadline(pace, moved);
-    bool late = io_now_ms() >= rate_ms;
+    int64_t idle_ms = pace->transfer->idle_ms;
+    if (idle_ms < 0)
+        return IO_NO_DEADLINE;
+    if (pace->sending && now_ms >= pace->moved_ms + idle_ms &&
+        peer_answers(pace->transfer->conn->fd))
+        idle_ms *= TRANSFER_CLOSED_WINDOW_IDLES;
+    return pace->moved_ms + idle_ms;
+}
 
-    if (!late &&
-        io_wait(pace->transfer->conn->fd, events, idle_ms < rate_ms ? idle_ms : rate_ms) == 0)
-        return 0;
-    if (late || (errno == ETIMEDOUT && rate_ms < idle_ms))
-        errno = ETIME;
+/* Takes note of what has moved by now, and judges. Called on every turn, after the call that moves
+ * bytes has had its chance: on a machine that is busy, bytes that came in time are seen too late.
+ * Returns the moment up to which all is well, or -1 with errno: ETIMEDOUT when nothing has moved
+ * for too long, ETIME when too little has. */
+static int64_t keep_pace(struct pace *pace, uint64_t moved)
+{
+    int64_t now_ms = io_now_ms();
+
+    if (moved > pace->moved) {
+        pace->moved = moved;
+        pace->moved_ms = now_ms;
+        pace->in_vain = 0;
+    }
+    int64_t rate_ms = rate_deadline(pace), idle_ms = idle_deadline(pace, now_ms);
+    int64_t due_ms = rate_ms < idle_ms ? rate_ms : idle_ms;
+    if (now_ms < due_ms)
+        return due_ms;
+    errno = due_ms == rate_ms ? ETIME : ETIMEDOUT;
     return -1;
+}
+
+/* Waits for the socket, where the transfer keeps up; and not for long, because poll(2) does not
+ * tell of bytes that the peer acknowledges. Returns 0: try again; or -1 as keep_pace(). */
+static int wait_in_pace(struct pace *pace, short events, uint64_t moved)
+{
+    int64_t due_ms = keep_pace(pace, moved);
+    if (due_ms < 0)
+        return -1;
+    int64_t look_ms = io_now_ms() + LOOK_MS;
+    int outcome = io_wait_again(pace->transfer->conn->fd, events,
+                                look_ms < due_ms ? look_ms : due_ms, pace->in_vain);
+    pace->in_vain = outcome == 0 ? pace->in_vain + 1 : 0;
+    return outcome < 0 && errno != ETIMEDOUT ? -1 : 0;
 }
 
 static void tell_progress(const struct transfer *transfer, uint64_t moved)
@@ -69,9 +117,9 @@ static void tell_progress(const struct transfer *transfer, uint64_t moved)
         transfer->on_progress(transfer->arg, moved);
 }
 
-static bool peer_spoke(int fd)
+static bool is_ready(int fd, short events)
 {
-    struct pollfd slot = {.fd = fd, .events = POLLIN};
+    struct pollfd slot = {.fd = fd, .events = events};
     return poll(&slot, 1, 0) > 0;
 }
 
@@ -81,8 +129,7 @@ static bool is_file_error(int error)
     return error == EIO || error == EINVAL || error == EOVERFLOW || error == EISDIR;
 }
 
-/* The bytes the peer's kernel has acknowledged, of `sent`: what fills our own buffers is not on its
- * way to anybody yet (tcp(7), SIOCOUTQ). */
+/* The bytes the peer's kernel has acknowledged, of `sent` (tcp(7), SIOCOUTQ). */
 static uint64_t delivered(int sock_fd, uint64_t sent)
 {
     int queued = 0;
@@ -91,21 +138,39 @@ static uint64_t delivered(int sock_fd, uint64_t sent)
     return sent - (uint64_t)queued;
 }
 
+/* When all is sent, but not yet on its way: who listens for the peer goes on until that has all of
+ * it, or speaks; others, until there is room for the last word. Either wait is the transfer's. */
+static enum transfer_end see_off(struct pace *pace)
+{
+    const struct transfer *transfer = pace->transfer;
+    int sock_fd = transfer->conn->fd;
+    short events = transfer->heed_peer ? POLLIN : POLLOUT;
+
+    while (!is_ready(sock_fd, events)) {
+        uint64_t moved = delivered(sock_fd, transfer->size);
+        if (transfer->heed_peer && moved == transfer->size)
+            break;
+        if (wait_in_pace(pace, events, moved) < 0)
+            return TRANSFER_PEER;
+    }
+    return TRANSFER_DONE;
+}
+
 enum transfer_end transfer_send(const struct transfer *transfer)
 {
     int sock_fd = transfer->conn->fd;
-    struct pace pace = start_pace(transfer);
+    struct pace pace = start_pace(transfer, true);
     short events = transfer->heed_peer ? POLLOUT | POLLIN : POLLOUT;
 
     for (uint64_t left = transfer->size; left > 0;) {
-        if (transfer->heed_peer && peer_spoke(sock_fd))
+        if (transfer->heed_peer && is_ready(sock_fd, POLLIN))
             return TRANSFER_HEARD;
         size_t chunk = left < SEND_CHUNK ? (size_t)left : SEND_CHUNK;
         ssize_t sent = sendfile(sock_fd, transfer->file_fd, NULL, chunk);
         if (sent > 0) {
             left -= (uint64_t)sent;
             tell_progress(transfer, transfer->size - left);
-            pace.moved_ms = io_now_ms();
+            pace.in_vain = 0; /* but nothing has moved yet; there will be a wait, to see to that */
         } else if (sent == 0) {
             errno = ENODATA;
             return TRANSFER_FILE;
@@ -116,7 +181,7 @@ enum transfer_end transfer_send(const struct transfer *transfer)
             return is_file_error(errno) ? TRANSFER_FILE : TRANSFER_PEER;
         }
     }
-    return TRANSFER_DONE;
+    return see_off(&pace);
 }
 
 static bool is_all_zeros(const char *data, size_t len)
@@ -195,12 +260,14 @@ static enum transfer_end store(struct inflow *in, const char *data, size_t len)
     return TRANSFER_DONE;
 }
 
-/* After a receive that failed (errno): waits for more where that can help. */
-static bool may_retry(const struct inflow *in)
+/* After a receive that got nothing: waits for more, where that can help. */
+static enum transfer_end await_more(struct inflow *in, ssize_t got)
 {
-    if (errno == EINTR)
-        return true;
-    return errno == EAGAIN && wait_in_pace(&in->pace, POLLIN, in->moved) == 0;
+    if (got == 0)
+        errno = ENODATA;
+    else if (errno == EINTR || (errno == EAGAIN && wait_in_pace(&in->pace, POLLIN, in->moved) == 0))
+        return TRANSFER_DONE;
+    return TRANSFER_PEER;
 }
 
 static enum transfer_end receive_block(struct inflow *in)
@@ -210,16 +277,9 @@ static enum transfer_end receive_block(struct inflow *in)
     size_t room = next_len(in, sizeof block);
 
     ssize_t got = (ssize_t)io_take(conn, block, room);
-    if (got == 0) {
-        while ((got = recv(conn->fd, block, room, MSG_DONTWAIT)) < 0)
-            if (!may_retry(in))
-                return TRANSFER_PEER;
-        if (got == 0) {
-            errno = ENODATA;
-            return TRANSFER_PEER;
-        }
-    }
-    return store(in, block, (size_t)got);
+    if (got == 0)
+        got = recv(conn->fd, block, room, MSG_DONTWAIT);
+    return got > 0 ? store(in, block, (size_t)got) : await_more(in, got);
 }
 
 /* Empties a pipe whose bytes the file does not take by splice(2), and goes on without it. */
@@ -243,16 +303,14 @@ static enum transfer_end give_up_pipe(struct inflow *in, size_t in_pipe)
 
 static enum transfer_end splice_block(struct inflow *in)
 {
-    ssize_t got;
+    ssize_t got = splice(in->transfer->conn->fd, NULL, in->pipe_fds[1], NULL,
+                         next_len(in, PIPE_BYTES), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
-    while ((got = splice(in->transfer->conn->fd, NULL, in->pipe_fds[1], NULL,
-                         next_len(in, PIPE_BYTES), SPLICE_F_MOVE | SPLICE_F_NONBLOCK)) < 0)
-        if (!may_retry(in))
-            return TRANSFER_PEER;
-    if (got == 0) {
-        errno = ENODATA;
-        return TRANSFER_PEER;
-    }
+    /* At a mark of urgent data it stops for ever; recv(2) gets past it. */
+    if (got < 0 && errno == EAGAIN && in->pace.in_vain > 0)
+        return receive_block(in);
+    if (got <= 0)
+        return await_more(in, got);
     for (ssize_t left = got; left > 0;) {
         off_t offset = (off_t)in->moved;
         ssize_t put = splice(in->pipe_fds[0], NULL, in->transfer->file_fd, &offset, (size_t)left,
@@ -269,17 +327,26 @@ static enum transfer_end splice_block(struct inflow *in)
     return TRANSFER_DONE;
 }
 
+/* One turn: some bytes, or a wait for some. */
+static enum transfer_end receive_some(struct inflow *in)
+{
+    bool look = in->pipe_fds[0] < 0 || in->moved >= in->look_at;
+    return look || io_unread(in->transfer->conn) > 0 ? receive_block(in) : splice_block(in);
+}
+
 enum transfer_end transfer_receive(const struct transfer *transfer)
 {
-    struct inflow in = {.transfer = transfer, .pace = start_pace(transfer)};
+    struct inflow in = {.transfer = transfer, .pace = start_pace(transfer, false)};
     enum transfer_end end = TRANSFER_DONE;
 
     open_pipe(&in);
     while (in.moved < transfer->size && end == TRANSFER_DONE) {
-        bool look = in.pipe_fds[0] < 0 || in.moved >= in.look_at;
-        end = look || io_unread(transfer->conn) > 0 ? receive_block(&in) : splice_block(&in);
-        in.pace.moved_ms = io_now_ms();
+        end = receive_some(&in);
+        if (in.moved == in.pace.moved)
+            continue;
         tell_progress(transfer, in.moved);
+        if (keep_pace(&in.pace, in.moved) < 0 && in.moved < transfer->size && end == TRANSFER_DONE)
+            end = TRANSFER_PEER;
     }
     close_pipe(&in);
     return end;

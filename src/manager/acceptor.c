@@ -8,19 +8,8 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/tcp.h>
 
 enum { BACKLOG = 4096 /* who waits in the kernel while our queue is full; see listen(2) */ };
-
-/* Options that accepted sockets inherit, set once here instead of once per client. */
-static void set_inherited_options(int fd, int timeout_ms)
-{
-    int on = 1;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    /* Also while we have something to send, which keeps the keepalive from asking (tcp(7)). */
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
-    io_keepalive(fd, timeout_ms);
-}
 
 /* Returns a listening socket, or -1 with errno. `both` makes an IPv6 socket take IPv4 as well. */
 static int listen_on(const struct sockaddr *address, socklen_t len, bool both, int timeout_ms)
@@ -35,7 +24,9 @@ static int listen_on(const struct sockaddr *address, socklen_t len, bool both, i
     if (address->sa_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6) < 0)
         goto fail;
-    set_inherited_options(fd, timeout_ms);
+    /* Accepted sockets inherit these: set once here instead of once per client. */
+    io_prepare_socket(fd);
+    io_keepalive(fd, timeout_ms);
     if (bind(fd, address, len) < 0 || listen(fd, BACKLOG) < 0)
         goto fail;
     return fd;

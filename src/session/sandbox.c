@@ -14,6 +14,7 @@
 #include <linux/fs.h>
 #include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -167,6 +168,11 @@ static const struct sandbox_rule common_rules[] = {
     {.number = SYS_poll},
 #endif
     {.number = SYS_ioctl, .argument = 1, .mask = ~0U, .value = SIOCOUTQ, .not_standard = ARG_0},
+    {.number = SYS_getsockopt,
+     .argument = 2,
+     .mask = ~0U,
+     .value = TCP_INFO,
+     .not_standard = ARG_0},
     /* files; a glibc fstat is newfstatat with an empty path */
     {.number = SYS_openat, .argument = 3, .mask = ~0777U, .value = 0}, /* no set-user-id */
     {.number = SYS_openat2},

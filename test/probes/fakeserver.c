@@ -104,6 +104,11 @@ static int run_send(const char *text)
     return send_all(text, strlen(text));
 }
 
+static int run_urgent(const char *text)
+{
+    return send(client_fd, text, 1, MSG_OOB | MSG_NOSIGNAL) == 1 ? STEP_OK : fail(strerror(errno));
+}
+
 static int run_size(const char *number)
 {
     uint64_t size = wire_size(number);
@@ -210,6 +215,7 @@ static const struct verb {
     {"expect", "TEXT", run_expect, "exactly these bytes come"},
     {"expect-size", "N", run_expect_size, "N comes as 8 bytes, big-endian"},
     {"send", "TEXT", run_send, "send in one piece"},
+    {"urgent", "BYTE", run_urgent, "send one byte with MSG_OOB"},
     {"size", "N", run_size, "send N as 8 bytes, big-endian"},
     {"zeros", "N", run_zeros, "send N zero bytes"},
     {"bytes", "N", run_bytes, "send N times an x"},

@@ -40,7 +40,7 @@ enum {
     CHUNK_BYTES = 256 * 1024,
     SHOW_BYTES = 80,    /* how much of what came a message shows */
     SHOW_WAIT_MS = 100, /* how long a message waits for the rest of it */
-    MAX_ARGS = 2,
+    MAX_ARGS = 3,
 };
 
 struct arg {
@@ -382,6 +382,24 @@ static int run_send(struct wire *w, const struct arg *args)
     return send_all(w, args[0].text, args[0].len);
 }
 
+static int run_flood(struct wire *w, const struct arg *args)
+{
+    size_t len = args[0].len > 0 ? sizeof chunk - sizeof chunk % args[0].len : 0;
+    for (size_t i = 0; i < len; i++)
+        chunk[i] = args[0].text[i % args[0].len];
+    while (send(w->fd, chunk, len, MSG_NOSIGNAL) >= 0 || errno == EAGAIN || errno == EINTR)
+        if (await(w, w->fd, POLLOUT) != 0)
+            return fail(w, "%s", strerror(errno));
+    return STEP_OK;
+}
+
+static int run_urgent(struct wire *w, const struct arg *args)
+{
+    if (args[0].len == 1 && send(w->fd, args[0].text, 1, MSG_OOB | MSG_NOSIGNAL) == 1)
+        return STEP_OK;
+    return fail(w, "%s", args[0].len == 1 ? strerror(errno) : "one byte at a time");
+}
+
 static int run_bytewise(struct wire *w, const struct arg *args)
 {
     int result = STEP_OK;
@@ -464,6 +482,26 @@ static int run_save(struct wire *w, const struct arg *args)
 static int run_skip(struct wire *w, const struct arg *args)
 {
     return take(w, number(w, &args[0]), -1);
+}
+
+/* A steady reader: what it cannot get at one moment, it does not make up for later. */
+static int run_sip(struct wire *w, const struct arg *args)
+{
+    int64_t next_ms = now_ms();
+    uint64_t most = number(w, &args[0]);
+    for (uint64_t i = 0; i < number(w, &args[2]); i++) {
+        enum arrival how = SILENT;
+        size_t got = 0;
+        next_ms += (int64_t)number(w, &args[1]);
+        w->deadline_ms = next_ms;
+        while (got < most && (how = receive(w, chunk, most - got, &got)) == CAME)
+            ;
+        if (got == 0 && how != SILENT)
+            return fail(w, "%s after %ju times", arrival_words[how], (uintmax_t)i);
+        if (next_ms > now_ms())
+            pause_ms((uint64_t)(next_ms - now_ms()));
+    }
+    return STEP_OK;
 }
 
 static int run_drip(struct wire *w, const struct arg *args)
@@ -623,6 +661,8 @@ static int run_reconnect(struct wire *w, const struct arg *args)
 static const struct verb verbs[] = {
     {"expect", "t", true, run_expect, "exactly these bytes come"},
     {"send", "t", true, run_send, "send in one piece"},
+    {"flood", "t", true, run_flood, "send TEXT over and over until the peer closes or resets"},
+    {"urgent", "t", true, run_urgent, "send one byte with MSG_OOB"},
     {"bytewise", "t", true, run_bytewise, "send every byte by itself, 1 ms apart"},
     {"size", "n", true, run_size, "send N as 8 bytes, big-endian"},
     {"expect-size", "n", true, run_expect_size, "N comes as 8 bytes, big-endian"},
@@ -631,6 +671,7 @@ static const struct verb verbs[] = {
     {"sendfile", "p", true, run_sendfile, "send the content of PATH"},
     {"save", "np", true, run_save, "read exactly N bytes into PATH"},
     {"skip", "n", true, run_skip, "read exactly N bytes"},
+    {"sip", "nnn", true, run_sip, "read up to N bytes (256 KiB at most) every N ms, N times"},
     {"drip", "nn", true, run_drip, "send N times an x, one every N ms"},
     {"eof", "", true, run_eof, "the next thing that comes is a clean end"},
     {"gone", "", true, run_gone, "the next thing that comes is an end or a reset"},
