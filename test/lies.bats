@@ -35,7 +35,7 @@ has_lines() {
 is_within_reason() {
     wait_until "$WAIT_SECONDS" has_lines "$1" || return
     python3 -c '
-import json, sys
+import json, re, sys
 lines = open(sys.argv[1], "rb").read().split(b"\n")
 assert lines.pop() == b"", "a line without an end"
 assert len(lines) == int(sys.argv[2]), len(lines)
@@ -46,6 +46,7 @@ for line in lines:
                             "unknown"), c["outcome"]
     assert c["verb"] in (None, "GET", "PUT", "DEL"), c["verb"]
     assert 0 <= c["bytes"] <= c["size"] < 1 << 63, (c["bytes"], c["size"])
+    assert c["reason"] is None or re.fullmatch("E[A-Z0-9]+|errno [0-9]{1,4}", c["reason"]), c["reason"]
     for words in c["name"], c["error"]:
         assert words is None or len(words.encode("utf-8", "surrogateescape")) < 1024 + 64, words
     assert c["name"] is None or len(c["name"].encode("utf-8", "surrogateescape")) <= 1024, c["name"]
@@ -57,7 +58,7 @@ for line in lines:
 
 @test "whatever a worker says of its client, the server lives and writes down what can be" {
     local count i steps=()
-    start_server --ledger "$LEDGER" --board "$BOARD"
+    start_server -v --ledger "$LEDGER" --board "$BOARD"
     count=$(lies)
     [ "$count" -gt 40 ]
     for ((i = 0; i < count; i++)); do

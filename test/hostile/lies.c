@@ -37,6 +37,12 @@ static const struct lie lies[] = {
     {OF(outcome), 1U << 20},
     {OF(outcome), INT32_MAX},
     {OF(outcome), UINT32_MAX},
+    /* an errno, one without a name, and what is none */
+    {OF(reason), 1},
+    {OF(reason), 133},
+    {OF(reason), 4095},
+    {OF(reason), 4096},
+    {OF(reason), UINT32_MAX},
     {OF(size), 0},
     {OF(size), INT64_MAX},
     {OF(size), (uint64_t)INT64_MAX + 1},
@@ -72,7 +78,7 @@ static const struct lie lies[] = {
 };
 const size_t lie_count = sizeof lies / sizeof lies[0];
 
-/* A GET of "f", as far as can be seen; the words of a refusal are only looked at in one. */
+/* A GET of "f", as far as can be seen; what is told of a refusal is only looked at in one. */
 static struct report truth(bool refused)
 {
     struct report report = {
@@ -89,7 +95,8 @@ static struct report truth(bool refused)
 
 static struct report falsehood(const struct lie *lie)
 {
-    struct report report = truth(lie->offset == offsetof(struct report, error));
+    struct report report = truth(lie->offset == offsetof(struct report, error) ||
+                                 lie->offset == offsetof(struct report, reason));
     void *field = (unsigned char *)&report + lie->offset;
     const uint32_t half = (uint32_t)lie->value;
 
