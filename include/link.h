@@ -33,8 +33,7 @@ int link_send(struct link *link, const void *data, size_t len);
 int link_expect(struct link *link, const char *word, const char *what);
 
 /* Reads the DONE for `size` bytes that were sent. The server makes them durable first, which takes
- * an honest disk longer the more they are: it has --timeout and a second for each MiB, from the
- * moment at which its machine has them all. */
+ * an honest disk longer the more they are: it has --timeout and a second for each MiB. */
 int link_expect_stored(struct link *link, uint64_t size);
 
 /* Reads a size. */

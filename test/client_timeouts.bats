@@ -73,14 +73,14 @@ silent() {
     silent get-answer "no answer to GET from @ within 2 s" send READY expect $'GET file\n'
     silent get-size "no size from @ within 2 s" "${size[@]}"
     silent get-half-size "no size from @ within 2 s" "${size[@]}" zeros 3
-    silent get-bytes "no byte from @ for 2 s" "${bytes[@]}"
-    silent get-middle "no byte from @ for 2 s" "${bytes[@]}" bytes 50000
+    silent get-bytes "no byte from @ for [0-9]+ s" "${bytes[@]}"
+    silent get-middle "no byte from @ for [0-9]+ s" "${bytes[@]}" bytes 50000
     silent get-done "no DONE from @ within 2 s" "${bytes[@]}" bytes 100000 send DO
     silent put-answer "no answer to PUT from @ within 2 s" send READY expect $'PUT file\n'
     silent put-size "no answer to the size from @ within 2 s" "${upload[@]}" 8
     silent put-done "no DONE from @ within 2 s" "${upload[@]}" 8 send OK skip 8
     silent del-done "no DONE from @ within 2 s" send READY expect $'DEL file\n'
-    silent put-large "@ took no byte for 2 s" "${upload[@]}" 67108864 send OK skip 1000 wait
+    silent put-large "@ took no byte for [0-9]+ s" "${upload[@]}" 67108864 send OK skip 1000 wait
     for id in "${!WORDS[@]}"; do
         ends "$id" 1 "client error: ${WORDS[$id]/@/$from ${PORTS[$id]}}"
         [[ $id == put-* ]] || assert_eq "$(ls -A "$id")" "" "files of $id"

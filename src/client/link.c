@@ -9,13 +9,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +23,6 @@ enum {
     ERROR_WHOLE_MS = 5000,
     SAID_BYTES = 60,         /* how much is shown of words that make no sense */
     WAIT_TICK_MS = 1000,     /* how often "waiting for a free slot" is redrawn */
-    FLUSH_TICK_MS = 200,     /* how often is looked whether the last bytes have arrived */
     STORE_MS_PER_MIB = 1000, /* a slow disk's pace */
     MIB_SHIFT = 20
 };
@@ -159,22 +155,19 @@ static int explain_within(struct link *link, const struct limit *limit, int erro
     return is_over(limit, error) ? say_too_late(link, limit) : explain(link, error);
 }
 
-/* Has no byte moved for --timeout? */
-static bool is_idle(const struct link *link, int64_t now_ms)
-{
-    int timeout_ms = link->options->timeout_ms;
-    return timeout_ms >= 0 && now_ms - link->progress.moved_ms >= timeout_ms;
-}
-
 int link_explain(struct link *link, int error)
 {
-    /* The transfer looks at its own clock, a moment earlier. */
-    if (error != ETIMEDOUT || !is_idle(link, io_now_ms() + WAIT_TICK_MS))
+    int64_t idle_ms = io_now_ms() - link->progress.moved_ms;
+
+    /* The transfer looks at its own clock, a moment earlier. It has ended for want of a byte, or
+     * else the kernel's keepalive has ended the connection. */
+    if (error != ETIMEDOUT || link->options->timeout_ms < 0 ||
+        idle_ms + WAIT_TICK_MS < link->options->timeout_ms)
         return explain(link, error);
-    int seconds = link->options->timeout_ms / 1000;
     if (link->options->verb == PROTO_PUT)
-        return link_error(link, "%s took no byte for %d s", link->server_name, seconds);
-    return link_error(link, "no byte from %s for %d s", link->server_name, seconds);
+        return link_error(link, "%s took no byte for %" PRId64 " s", link->server_name,
+                          idle_ms / 1000);
+    return link_error(link, "no byte from %s for %" PRId64 " s", link->server_name, idle_ms / 1000);
 }
 
 /* ---- talking ---- */
@@ -234,30 +227,10 @@ int link_expect(struct link *link, const char *word, const char *what)
     return expect_within(link, word, &limit);
 }
 
-/* Waits until the server's machine has all that we sent, or the server speaks. What fills our own
- * buffers is not on its way yet, and on a slow line that can last long (tcp(7), SIOCOUTQ). */
-static int flush_sent(struct link *link)
-{
-    int before = INT_MAX, left = 0;
-
-    while (ioctl(link->conn.fd, SIOCOUTQ, &left) == 0 && left > 0) {
-        if (left < before)
-            link->progress.moved_ms = io_now_ms();
-        before = left;
-        if (is_idle(link, io_now_ms()))
-            return link_explain(link, ETIMEDOUT);
-        if (io_wait(link->conn.fd, POLLIN, io_now_ms() + FLUSH_TICK_MS) == 0)
-            break;
-    }
-    return 0;
-}
-
 int link_expect_stored(struct link *link, uint64_t size)
 {
     int64_t ms = link->options->timeout_ms;
 
-    if (flush_sent(link) < 0)
-        return -1;
     if (ms >= 0)
         ms += (int64_t)(size >> MIB_SHIFT) * STORE_MS_PER_MIB;
     struct limit limit = limit_of(PROTO_DONE, ms);
