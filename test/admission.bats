@@ -420,6 +420,17 @@ DECIDED=' client [0-9]+ (queued|over its share), '
     wait_for_line "$SERVER_OUT" ' \(1 running, 4 waiting\)$'
 }
 
+@test "of a link-local peer the zone is told, inside the sandbox, too" {
+    has_ipv6 || skip "needs IPv6"
+    own_network
+    "${INSIDE[@]}" ip link set lo up
+    "${INSIDE[@]}" ip addr add fe80::1/64 dev lo nodad
+    SERVER_PREFIX=("${INSIDE[@]}")
+    start_server -v
+    "${INSIDE[@]}" "$WIRE" -h fe80::1%lo "$PORT" expect READY close
+    wait_for_line "$SERVER_OUT" '^server connected to client at \[fe80::1%(1|lo)\]:[0-9]+$'
+}
+
 @test "for IPv6 a source is a /64, for IPv4 an address" {
     has_ipv6 || skip "needs IPv6"
     # The machine's own: ::1 is one source, and 127.0.0.1 another.

@@ -339,8 +339,9 @@ top_pid() {
     look
     shows "^port $PORT"
     stop_server
-    for other in file dir link fifo; do
+    for other in file empty dir link fifo; do
         case $other in
+            empty) : >"$BATS_TEST_TMPDIR/empty" ;;
             file) echo 'a file that somebody needs' >"$BATS_TEST_TMPDIR/file" ;;
             dir) mkdir "$BATS_TEST_TMPDIR/dir" ;;
             link) ln -s /dev/null "$BATS_TEST_TMPDIR/link" ;;

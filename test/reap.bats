@@ -94,3 +94,27 @@ refills() {
     took=$(($(now_ms) - began))
     [ "$took" -lt 6000 ] || fail "two refills took $took ms"
 }
+
+@test "as the first process of a container it reaps what others leave behind, without a client" {
+    local as=()
+    command -v unshare nsenter >/dev/null || skip "needs unshare and nsenter"
+    [ "$EUID" -eq 0 ] || as=(-r)
+    unshare "${as[@]}" --pid --fork true 2>/dev/null || skip "needs a pid namespace"
+    SERVER_PREFIX=(unshare "${as[@]}" --pid --fork --kill-child)
+    start_server
+    # Its parent ends at once, and the first process of the namespace gets the orphan.
+    [ "$EUID" -eq 0 ] || as=(--user --preserve-credentials)
+    [ "$EUID" -ne 0 ] || as=()
+    mkfifo "$BATS_TEST_TMPDIR/end"
+    # shellcheck disable=SC2016 # for that shell
+    nsenter "${as[@]}" --target "$SERVER_PID" --pid sh -c 'cat "$1" >/dev/null &' sh \
+        "$BATS_TEST_TMPDIR/end" 3>&- 4>&-
+    wait_until "$WAIT_SECONDS" adopted
+    : >"$BATS_TEST_TMPDIR/end"
+    wait_until "$WAIT_SECONDS" refute adopted
+}
+
+# The server has a child, a zombie included.
+adopted() {
+    _processes | awk -v parent="$SERVER_PID" '$2 == parent { found = 1 } END { exit !found }'
+}

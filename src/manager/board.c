@@ -23,15 +23,15 @@ static size_t whole_pages(size_t bytes)
 }
 
 /* Only what a ferryd has made is replaced: a slip of the finger must not cost a file. */
-static bool is_board_or_empty(const char *path)
+static bool is_board(const char *path)
 {
     char magic[sizeof BOARD_MAGIC];
     int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     ssize_t len = fd < 0 ? -1 : read(fd, magic, sizeof magic);
 
     io_close(fd);
-    return len == 0 ||
-           (len == (ssize_t)sizeof magic && memcmp(magic, BOARD_MAGIC, sizeof magic) == 0);
+    /* of any version: what follows the last dash */
+    return len == (ssize_t)sizeof magic && memcmp(magic, BOARD_MAGIC, sizeof BOARD_MAGIC - 2) == 0;
 }
 
 /* Maps `bytes` of a fresh file, or of memory of our own. Returns MAP_FAILED with errno. */
@@ -43,7 +43,7 @@ static void *map(const char *path, size_t bytes)
     if (path == NULL)
         return mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     /* A new file, not the old one emptied: somebody may be looking at that (mmap(2), SIGBUS). */
-    if (lstat(path, &st) == 0 && !(S_ISREG(st.st_mode) && is_board_or_empty(path))) {
+    if (lstat(path, &st) == 0 && !(S_ISREG(st.st_mode) && is_board(path))) {
         errno = EEXIST;
         return MAP_FAILED;
     }

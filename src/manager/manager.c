@@ -117,7 +117,8 @@ static void reap_stopped(struct manager *m)
     struct worker_end end;
     struct running member;
 
-    while (m->running.count > 0 && worker_reap(&end)) {
+    /* Also where nobody runs: as pid 1 of a container we adopt what others leave behind. */
+    while (worker_reap(&end)) {
         board_begin_change(&m->board);
         bool ours = running_remove(&m->running, end.id, &member);
         board_end_change(&m->board, &m->running, &m->queue);

@@ -53,11 +53,15 @@ struct peer_address peer_source(const union peer *peer)
 static void format_v6(const struct sockaddr_in6 *v6, char *text, size_t room)
 {
     char address[INET6_ADDRSTRLEN] = "?";
-    char interface[IF_NAMESIZE] = "";
-    bool scoped = v6->sin6_scope_id != 0 && if_indextoname(v6->sin6_scope_id, interface) != NULL;
+    char zone[IF_NAMESIZE] = "";
+    bool scoped = v6->sin6_scope_id != 0;
 
+    /* Inside the sandbox there is no socket to ask for the interface's name with; its number means
+     * the same (RFC 4007 section 11.2). */
+    if (scoped && if_indextoname(v6->sin6_scope_id, zone) == NULL)
+        (void)snprintf(zone, sizeof zone, "%u", (unsigned)v6->sin6_scope_id);
     inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof address);
-    (void)snprintf(text, room, "[%s%s%s]:%u", address, scoped ? "%" : "", interface,
+    (void)snprintf(text, room, "[%s%s%s]:%u", address, scoped ? "%" : "", zone,
                    (unsigned)ntohs(v6->sin6_port));
 }
 

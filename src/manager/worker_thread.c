@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -63,6 +64,10 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
     (void)confinement; /* the process is confined as a whole, and its threads with it */
     session_config = config;
     board = shared;
+    /* No child is ours. As pid 1 of a container we adopt some, which are to vanish when they end
+     * (waitpid(2), NOTES). */
+    if (signal(SIGCHLD, SIG_IGN) == SIG_ERR)
+        return -1;
     ended_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return ended_fd;
 }
