@@ -209,7 +209,7 @@ TSAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=thread
 # The helpers of lib.bash have to see a sanitizer's server as it is.
 SANITIZER_TESTS = $(PROGRAM_TESTS) lib
 
-.PHONY: sanitize asan tsan coverage lint format links
+.PHONY: sanitize asan tsan musl coverage lint format links
 
 sanitize: asan tsan
 	@test/summary $(BUILD)/asan/results $(BUILD)/tsan/results
@@ -223,6 +223,11 @@ tsan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_FLAGS)" \
 	    LDFLAGS="-fsanitize=thread" SANITIZED=thread SERVERS=ferryd-threads \
 	    ONCE_BESIDE= TESTS="$(SANITIZER_TESTS)" test-run
+
+# With musl, linked statically. musl-gcc does not look for the kernel's headers where they are.
+MUSL_CC = musl-gcc -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
+musl:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/musl CC="$(MUSL_CC)" LDFLAGS=-static LIBC=musl test-run
 
 # A worker process leaves by _exit(2) and reports nothing; the thread twin runs the same objects.
 coverage:
@@ -281,6 +286,7 @@ help:
 	@echo 'make test       test the programs (make -j4 test: four files at a time)'
 	@echo 'make test-house test the scripts, the documents and the tests themselves'
 	@echo 'make sanitize   test AddressSanitizer+UBSan and ThreadSanitizer builds'
+	@echo 'make musl       run them on a build with musl (needs musl-gcc)'
 	@echo 'make coverage   test with coverage (needs gcovr)'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck: no finding'
 	@echo 'make format     apply clang-format'

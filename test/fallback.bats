@@ -440,13 +440,13 @@ open_by() {
     local calls highest
     processes_only
     without "$NO_CLOSE_RANGE"
-    SERVER_PREFIX+=(-e trace=close,close_range)
+    SERVER_PREFIX+=(-e "trace=close,close_range")
     start_server -- 1
     hold served waiting next
     held served
     injected close_range
     calls=$(grep -c "^$(workers live) .*close(" "$TRACE")
-    highest=$(ls "/proc/$SERVER_PID/fd" | sort -n | tail -n 1)
+    highest=$(find "/proc/$SERVER_PID/fd" -mindepth 1 -printf '%f\n' | sort -n | tail -n 1)
     [ "$calls" -ge 3 ] && [ "$calls" -le $((highest + 20)) ] || fail "$calls calls of close"
 }
 

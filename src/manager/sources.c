@@ -49,7 +49,7 @@ static size_t home_of(const struct sources *sources, struct peer_address source)
     uint64_t hash = (half[0] ^ sources->key) * odd;
     hash = (hash ^ hash >> 32 ^ half[1]) * odd;
     hash = (hash ^ hash >> 32 ^ sources->key) * odd;
-    return (hash >> 32) & (sources->size - 1);
+    return (size_t)(hash >> 32) & (sources->size - 1);
 }
 
 static size_t after(const struct sources *sources, size_t at)

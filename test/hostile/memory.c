@@ -84,8 +84,11 @@ static int fill_memory(struct stage *stage)
     long end = syscall(SYS_brk, 0);
     if (end > 0 && syscall(SYS_brk, end + FILL_BYTES) == end + FILL_BYTES)
         return 0;
-    void *more = mmap(NULL, FILL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return more == MAP_FAILED ? -1 : 0;
+    /* Not by mmap(3): musl's makes another error of this one. */
+    return syscall(SYS_mmap, NULL, FILL_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                   -1, 0L) == -1
+               ? -1
+               : 0;
 }
 
 /* Memory that can be written to and then executed. */

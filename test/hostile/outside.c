@@ -104,7 +104,8 @@ static int reopen_outside(struct stage *stage)
 static int stat_outside(struct stage *stage)
 {
     struct stat st;
-    return fstatat(AT_FDCWD, outside(stage, "").text, &st, 0);
+    /* Not by fstatat(3): musl's takes another call, which is not on the list. */
+    return (int)syscall(SYS_newfstatat, AT_FDCWD, outside(stage, "").text, &st, 0);
 }
 
 static int chmod_outside(struct stage *stage)
