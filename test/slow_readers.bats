@@ -12,16 +12,15 @@ setup() {
     mkdir -p "$ROOT"
 }
 
-# With the receive buffer that RECEIVE_BYTES says, or the one that the kernel chooses.
+# reader ID STEP...: asks for `large` and takes the steps once it comes; with the receive
+# buffer that RECEIVE_BYTES says, or the one that the kernel chooses
 reader() {
-    local id=$1
-    shift
-    mkfifo "$BATS_TEST_TMPDIR/client.$id.in"
+    local base=$BATS_TEST_TMPDIR/client.$1
+    mkfifo "$base.in"
     "$WIRE" ${RECEIVE_BYTES:+-r "$RECEIVE_BYTES"} "$PORT" timeout 60000 expect READY \
-        send 'GET large\n' expect OK send READY learn-size send OK "$@" \
-        <>"$BATS_TEST_TMPDIR/client.$id.in" >"$BATS_TEST_TMPDIR/client.$id.out" \
-        2>"$BATS_TEST_TMPDIR/client.$id.err" 3>&- 4>&- &
-    TOLD[$id]=$!
+        send 'GET large\n' expect OK send READY learn-size send OK "${@:2}" \
+        <>"$base.in" >"$base.out" 2>"$base.err" 3>&- 4>&- &
+    TOLD[$1]=$!
     track "$!"
 }
 
