@@ -25,20 +25,28 @@ get_f() {
     wire timeout 60000 expect READY send 'GET f\n' expect OK send READY expect-size 5 send OK expect helloDONE eof
 }
 
-# hostile STEP...: one more of them: READY, the steps, and then no end. Returns when it is served.
+# hostile STEP...: one more of them: READY, the steps, and then no end. They start side by side, or
+# on a busy machine the first one's time would be over before the last one is there.
 hostile() {
-    local out
     HOSTILE=$((${HOSTILE:-0} + 1))
-    out=$BATS_TEST_TMPDIR/hostile.$HOSTILE
-    wire timeout 600000 expect READY say served "$@" wait-gone >"$out" 2>&1 3>&- 4>&- &
+    wire timeout 600000 expect READY say served "$@" wait-gone \
+        >"$BATS_TEST_TMPDIR/hostile.$HOSTILE" 2>&1 3>&- 4>&- &
     track "$!"
-    wait_for_line "$out" '^served$'
+}
+
+# all_served: all of them are
+all_served() {
+    local number
+    for ((number = 1; number <= HOSTILE; number++)); do
+        wait_for_line "$BATS_TEST_TMPDIR/hostile.$number" '^served$' || return
+    done
 }
 
 # honest_waits LEAST MOST: of a client that comes now, the sixth: milliseconds until it is served,
 # by the server's own account; and then it is served like anybody
 honest_waits() {
     local waited
+    all_served || return
     get_f || return
     wait_for_line "$SERVER_OUT" ' client 6 started, ' || return
     waited=$(sed -nE 's/.* client 6 started, .* waited ([0-9]+) ms .*/\1/p' "$SERVER_OUT")
@@ -147,6 +155,7 @@ pull_the_cable() {
     hostile send 'GET large\n' expect OK send READY expect-size 67108864 send OK skip 1 pause 60000
     hostile send 'PUT new\n' expect OK
     hostile send 'PUT new\n' expect OK size 1000000 expect OK zeros 1000
+    all_served
     wait_for_line "$SERVER_OUT" '^server receiving 1000000 bytes'
     pull_the_cable
     WIRE=$BATS_TEST_TMPDIR/wire-here
