@@ -18,10 +18,9 @@ __attribute__((format(printf, 3, 0))) static int write_line(int fd, const char *
                                                             const char *format, va_list args)
 {
     char text[LOG_LINE_MAX], line[LOG_LINE_MAX];
-    size_t prefix_len = strlen(prefix);
+    size_t prefix_len = (size_t)snprintf(line, sizeof line, "%s", prefix);
 
     (void)vsnprintf(text, sizeof text, format, args);
-    memcpy(line, prefix, prefix_len);
     /* proto_escape() ends what it writes with a NUL, whose place the newline takes. */
     size_t len =
         prefix_len + proto_escape(line + prefix_len, sizeof line - prefix_len, text, strlen(text));

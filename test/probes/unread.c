@@ -99,7 +99,7 @@ static int exit_status(int status)
 
 int main(int argc, char **argv)
 {
-    int ends[2] = {-1, -1}, status;
+    int ends[2] = {-1, -1}, status = 0;
     sigset_t signals, before;
     struct signalfd_siginfo info;
 
