@@ -505,6 +505,7 @@ own_network() {
     "${as[@]}" unshare -n true 2>/dev/null || skip "needs a network namespace"
     _sleeper "${as[@]}" unshare -n || return
     NETWORK=$SLEEPER
+    # shellcheck disable=SC2034 # for the caller
     INSIDE=(nsenter "${as[@]:1}" "--net=/proc/$NETWORK/ns/net")
 }
 

@@ -90,10 +90,11 @@ static int64_t keep_pace(struct pace *pace, uint64_t moved)
         pace->in_vain = 0;
     }
     int64_t rate_ms = rate_deadline(pace), idle_ms = idle_deadline(pace, now_ms);
-    int64_t due_ms = rate_ms < idle_ms ? rate_ms : idle_ms;
+    bool rate_first = rate_ms < idle_ms;
+    int64_t due_ms = rate_first ? rate_ms : idle_ms;
     if (now_ms < due_ms)
         return due_ms;
-    errno = due_ms == rate_ms ? ETIME : ETIMEDOUT;
+    errno = rate_first ? ETIME : ETIMEDOUT;
     return -1;
 }
 
