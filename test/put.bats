@@ -272,3 +272,21 @@ refused_size() {
     refused_size old 2000000
     wire expect READY send 'PUT new\n' expect OK size 1000 expect OK zeros 1000 expect DONE eof
 }
+
+@test "PUT, GET and DEL take little of a stack: 64 KiB are enough for the server and its workers" {
+    # shellcheck disable=SC2034 # lib.bash reads it
+    SERVER_PREFIX=(bash -c 'ulimit -s 64 && exec "$@"' small-stack)
+    [ -z "$SANITIZED" ] || skip "a sanitizer takes more"
+    start_server -v --ledger "$BATS_TEST_TMPDIR/ledger"
+    random_file "$BATS_TEST_TMPDIR/small" 300000
+    random_file "$BATS_TEST_TMPDIR/large" 3000000
+    wire_put "$BATS_TEST_TMPDIR/small" small
+    wire_put "$BATS_TEST_TMPDIR/large" large
+    wire_get large "$BATS_TEST_TMPDIR/got"
+    assert_file_eq "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/large"
+    wire_get small "$BATS_TEST_TMPDIR/got"
+    assert_file_eq "$BATS_TEST_TMPDIR/got" "$BATS_TEST_TMPDIR/small"
+    "$WIRE" "$PORT" expect READY send 'DEL small\n' expect DONE eof
+    is_alive "$SERVER_PID"
+    stop_server
+}
