@@ -112,13 +112,16 @@ half_put() {
     reads "$second" "$NEW"
 }
 
-@test "an upload that another client replaces by such a second name is not said to be done" {
+@test "nor can it be replaced or deleted by such a second name" {
+    local second
     start_server
-    half_put up file refused
-    wire_put "$OLD" "~$(inode .ferry-tmp.0)"
+    half_put up file
+    second="~$(inode .ferry-tmp.0)"
+    "$WIRE" "$PORT" expect READY send "PUT $second\n" expect "ERROR: unable to create file $second" eof
+    "$WIRE" "$PORT" expect READY send "DEL $second\n" expect "ERROR: $second does not exist" eof
     tell up
     succeeds up
-    "$WIRE" "$PORT" expect READY send 'GET file\n' expect 'ERROR: file does not exist' eof
+    reads file "$NEW"
 }
 
 @test "where case makes no difference, uploads of one name in two cases each put all their bytes there" {

@@ -112,34 +112,63 @@ static int open_parent(int root_fd, const char *name, const char **final)
     return open_beneath(root_fd, len == 0 ? "." : dir, O_RDONLY | O_DIRECTORY);
 }
 
-/* Returns 0 and sets *st where `name` is a regular file, or -1 with errno; EISDIR where it is
- * something else. */
-static int find_regular(int root_fd, const char *name, struct stat *st)
-{
-    int fd = open_beneath(root_fd, name, O_PATH);
-    if (fd < 0)
-        return -1;
-    int outcome = fstat(fd, st);
-    io_close(fd);
-    if (outcome == 0 && !S_ISREG(st->st_mode)) {
-        errno = EISDIR;
-        outcome = -1;
-    }
-    return outcome;
-}
-
-/* Is this file, found by a name that is no temporary one, an upload that is under way? Others may
- * lock files that we serve, so the lock alone does not say so. */
-static bool is_in_progress(int root_fd, const char *name, int fd)
+/* Is the file open as `fd`, found by a name that is no temporary one, whole? Then returns 0; or -1
+ * with errno, EISDIR where it is an upload that is under way. Others may lock files that we serve,
+ * so the lock alone does not say so. */
+static int check_whole(int root_fd, const char *name, int fd)
 {
     const char *final;
 
     if (!staged_is_locked(fd))
-        return false;
+        return 0;
     int dir_fd = open_parent(root_fd, name, &final);
-    bool found = dir_fd >= 0 && staged_has_temp_name(dir_fd, fd);
+    if (dir_fd < 0)
+        return -1;
+    bool found = staged_has_temp_name(dir_fd, fd);
     io_close(dir_fd);
-    return found;
+    errno = EISDIR;
+    return found ? -1 : 0;
+}
+
+/* Opens a regular file and sets *st. Returns a descriptor, or -1 with errno; EISDIR where it is
+ * something else. */
+static int open_regular(int root_fd, const char *name, int flags, struct stat *st)
+{
+    int fd = open_beneath(root_fd, name, flags);
+
+    if (fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode))
+        return fd;
+    if (fd >= 0)
+        errno = EISDIR;
+    io_close(fd);
+    return -1;
+}
+
+/* The same for reading, and only where it is whole. Without O_NONBLOCK a FIFO would hold us until
+ * somebody writes to it (fifo(7)). */
+static int open_whole(int root_fd, const char *name, struct stat *st)
+{
+    int fd = open_regular(root_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, st);
+
+    if (fd < 0 || check_whole(root_fd, name, fd) == 0)
+        return fd;
+    io_close(fd);
+    return -1;
+}
+
+/* Returns 0 and sets *st where `name` is a regular file that may be replaced or deleted, or -1 with
+ * errno as open_whole(). What it is, is seen before it is opened: to open a device may do
+ * something. A file that we may not read cannot be asked whether it is whole. */
+static int find_regular(int root_fd, const char *name, struct stat *st)
+{
+    int fd = open_regular(root_fd, name, O_PATH, st);
+
+    if (fd < 0)
+        return -1;
+    io_close(fd);
+    fd = open_whole(root_fd, name, st);
+    io_close(fd);
+    return fd >= 0 || errno == EACCES ? 0 : -1;
 }
 
 int storage_open_file(int root_fd, const char *name, uint64_t *size)
@@ -150,15 +179,9 @@ int storage_open_file(int root_fd, const char *name, uint64_t *size)
         errno = EACCES;
         return -1;
     }
-    /* Without O_NONBLOCK a FIFO would hold us until somebody writes to it (fifo(7)). */
-    int fd = open_beneath(root_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    int fd = open_whole(root_fd, name, &st);
     if (fd < 0)
         return -1;
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || is_in_progress(root_fd, name, fd)) {
-        io_close(fd);
-        errno = EISDIR;
-        return -1;
-    }
     *size = (uint64_t)st.st_size;
     return fd;
 }
