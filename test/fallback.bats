@@ -470,11 +470,21 @@ open_by() {
 
 @test "without openat2 and O_TMPFILE every request works" {
     # So that strace counts, of the calls of openat, those for "file" and ".": the look at the old
-    # file, its directory, and the third is O_TMPFILE.
+    # file, which takes a second one where there is such a file, its directory, then O_TMPFILE.
     PATHS=(-P . -P file)
-    without "$NO_OPENAT2" openat:error=EOPNOTSUPP:when=3
+    without "$NO_OPENAT2" openat:error=EOPNOTSUPP:when=4
     start_server
     serves file
+    injected openat2
+    injected openat
+    kill_server
+
+    CALLS=()
+    without "$NO_OPENAT2" openat:error=EOPNOTSUPP:when=3
+    start_server
+    wire_put "$OLD" file
+    assert_file_eq "$ROOT/file" "$OLD"
+    no_litter
     injected openat2
     injected openat
 }
