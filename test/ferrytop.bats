@@ -274,6 +274,20 @@ top_pid() {
     terminal_ends
 }
 
+@test "a board that is cut short while it is looked at ends nothing, either" {
+    start
+    stop_server
+    cp "$BOARD" "$BATS_TEST_TMPDIR/whole"
+    on_terminal 24 80 "$TOP $BOARD; true"
+    wait_until "$WAIT_SECONDS" more_frames_than 0
+    : >"$BOARD"
+    sleep 0.7 # a look at it is due every half second
+    cat "$BATS_TEST_TMPDIR/whole" >"$BOARD"
+    wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
+    press q
+    terminal_ends
+}
+
 @test "without a terminal it prints one frame and no control bytes" {
     start
     run "$TOP" "$BOARD"
