@@ -34,7 +34,7 @@ const char *board_view_open(struct board_view *view, const char *path);
 void board_view_close(struct board_view *view);
 
 /* Copies what the board says, with at most `most_waiting` of those who wait, at a moment when the
- * manager was not changing it. Returns 0, or -1 with errno: ENOMEM, EINVAL where it is no
+ * manager was not writing it. Returns 0, or -1 with errno: ENOMEM, EINVAL where it is no
  * board any more, or EBUSY where there was no such moment for a second. */
 int snapshot_take(struct snapshot *snapshot, const struct board_view *view, size_t most_waiting);
 void snapshot_free(struct snapshot *snapshot);

@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A change takes the manager well under a microsecond; looking through a full queue for those who
- * have left takes it some milliseconds. */
+/* The manager writes for some microseconds, or a millisecond where a thousand clients run. */
 enum { ATTEMPTS = 2000, PAUSE_NS = 500000 };
 
 /* Does an array of `count` items, `size` bytes each, lie within the board? */
@@ -100,6 +99,8 @@ static void copy_waiting(struct snapshot *s, const struct board_view *view, size
     const struct board_header *h = &s->header;
     const struct pending *ring = (const void *)(view->base + h->ring_at);
 
+    if (most > BOARD_WAITING_MAX)
+        most = BOARD_WAITING_MAX;
     s->waiting_shown = h->queue_count < most ? (size_t)h->queue_count : most;
     if (s->waiting_shown > h->max_pending)
         s->waiting_shown = (size_t)h->max_pending;
@@ -123,7 +124,7 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
         .waiting = calloc(most_waiting > 0 ? most_waiting : 1, sizeof *s->waiting),
     };
     for (int i = 0; i < ATTEMPTS && s->running != NULL && s->waiting != NULL; i++) {
-        /* All of it between two looks at the number that every change counts up. */
+        /* All of it between two looks at the number that every writing counts up. */
         if (read_board(view, sizeof *shared) < 0)
             goto fail;
         uint64_t before = shared->sequence;
