@@ -1,5 +1,8 @@
 #!/usr/bin/env bats
-# ferrytop and --board: who runs and who waits, live, from memory that the server shares read-only.
+# ferrytop and --board: who runs and who waits, live, from a file that the server writes.
+#
+# Tests are subshells, and lib.bash reads what they set:
+# shellcheck disable=SC2030,SC2031,SC2034
 
 load lib
 
@@ -61,6 +64,7 @@ cannot_show() {
     truncate -s 100M "$ROOT/a file"
     stuck 'a file' 30000000
     is_threads || worker=$(workers)
+    wait_until "$WAIT_SECONDS" looks_like ' (29|[345][0-9])% '
     look
     shows "^ +0 +$worker $peer +GET +[0-9.]+ MiB +[0-9.]+ [KMG]?i?B/s +(29|[345][0-9])% +0:0[0-9]  a file$"
     # The server has sent what was taken and what is on its way.
@@ -98,6 +102,7 @@ cannot_show() {
     start
     truncate -s 10M "$ROOT/$name"
     stuck "$name" 1000
+    wait_until "$WAIT_SECONDS" looks_like ' GET '
     look
     shows '  \\x1b\[31m\\xc2\\x9b2J\\xff red$'
     refute grep -q $'[\x01-\x09\x0b-\x1f\x7f]' <<<"$frame"
@@ -133,11 +138,11 @@ cannot_show() {
 
 @test "while the server changes its board, who reads it can tell" {
     [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || skip "needs two processors"
-    start -- 3
+    start -- 20
     printf hello >"$ROOT/f"
     "$SWARM" -c 30 -n 1000000 "$PORT" GET f >/dev/null 2>&1 3>&- 4>&- &
     track "$!"
-    "$BIN/test/sees_change" "$BOARD" 1000
+    "$BIN/test/sees_change" "$BOARD" 50
 }
 
 @test "a full queue is counted, and its end is told in one line on a small screen" {
@@ -202,6 +207,10 @@ top_pid() {
     _family "$TERMINAL" | awk '$2 == "ferrytop" { print $1; exit }'
 }
 
+is_stopped() {
+    grep -q '^State:.T' "/proc/$1/status"
+}
+
 @test "on a terminal it draws again and again in place, until q" {
     start
     on_terminal 24 80 "$TOP $BOARD"
@@ -249,7 +258,7 @@ top_pid() {
     wait_until "$WAIT_SECONDS" more_frames_than 0
     top=$(top_pid)
     kill -TSTP "$top"
-    wait_until "$WAIT_SECONDS" grep -q '^State:.T' "/proc/$top/status"
+    wait_until "$WAIT_SECONDS" is_stopped "$top"
     wait_until "$WAIT_SECONDS" screen_was_left # script(1) brings it here, when it comes to it
     assert_eq "$(stty -F "$TTY" -g)" "$(cat "$BATS_TEST_TMPDIR/before")" "stty while it sleeps"
     kill -CONT "$top"
@@ -270,6 +279,27 @@ top_pid() {
     done
     # Between the one key and the other it looks at the board again.
     press x
+    press q
+    terminal_ends
+}
+
+@test "a board that is cut short while it is looked at ends nothing, either" {
+    local top
+    start
+    stop_server
+    cp "$BOARD" "$BATS_TEST_TMPDIR/whole"
+    on_terminal 24 80 "$TOP $BOARD; true"
+    wait_until "$WAIT_SECONDS" more_frames_than 0
+    top=$(top_pid)
+    : >"$BOARD"
+    # Between one sleep and the next it looks once.
+    for _ in 1 2; do
+        kill -TSTP "$top"
+        wait_until "$WAIT_SECONDS" is_stopped "$top"
+        kill -CONT "$top"
+    done
+    cat "$BATS_TEST_TMPDIR/whole" >"$BOARD"
+    wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
     press q
     terminal_ends
 }
@@ -331,6 +361,40 @@ top_pid() {
 }
 
 # ---- the board's file ----
+
+@test "a board that is cut short is whole again, and its server serves on" {
+    local len whole
+    start -- 2
+    whole=$(stat -c %s "$BOARD")
+    printf hello >"$ROOT/f"
+    hold a
+    held a
+    for len in 0 "$((whole / 2))"; do
+        truncate -s "$len" "$BOARD"
+        wire_get f "$BATS_TEST_TMPDIR/got"
+        wait_until "$WAIT_SECONDS" looks_like 'running 1 of 2, waiting 0 of 1024$'
+        assert_eq "$(stat -c %s "$BOARD")" "$whole" "the board's size"
+    done
+    release a
+    wait_until "$WAIT_SECONDS" looks_like '^clients 3: 2 done, '
+    is_alive "$SERVER_PID"
+}
+
+@test "a board that cannot be written is told of once, and disturbs nobody" {
+    strace -o /dev/null true 2>/dev/null || skip "strace cannot trace here"
+    # Some calls later than at the start.
+    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -qq -o /dev/null
+        -P "$BOARD" -e trace=pwrite64 -e inject=pwrite64:error=ENOSPC:when=10+)
+    start
+    hold a
+    held a
+    wait_for_line "$SERVER_ERR" "cannot write the board $BOARD: No space left on device"
+    hold b
+    held b
+    release a b
+    stop_server
+    assert_eq "$(grep -c 'cannot write the board' "$SERVER_ERR")" 1 "complaints"
+}
 
 @test "the server replaces an old board, and nothing else" {
     start

@@ -69,6 +69,15 @@ for line in lines:
     look
 }
 
+# has_changed: the server has written the board again since it was copied
+has_changed() {
+    ! cmp -s "$BOARD" "$BATS_TEST_TMPDIR/seen"
+}
+
+shows_two() {
+    look && [ "$(grep -cE '^ *[0-9]+ +[0-9]+ 127\.0\.0\.1:' "$BATS_TEST_TMPDIR/frame")" -eq 2 ]
+}
+
 @test "a worker that changes its story all the time does no harm to who looks at it" {
     local id
     start_server --ledger "$LEDGER" --board "$BOARD"
@@ -76,7 +85,10 @@ for line in lines:
         client "$id" expect READY send 'WAVER\n' expect 'wavering\n' say wavering wait send enough eof
         says "$id" wavering
     done
+    wait_until "$WAIT_SECONDS" shows_two
     for _ in {1..10}; do
+        cp "$BOARD" "$BATS_TEST_TMPDIR/seen"
+        wait_until "$WAIT_SECONDS" has_changed
         look
         assert_eq "$(grep -cE '^ *[0-9]+ +[0-9]+ 127\.0\.0\.1:' "$BATS_TEST_TMPDIR/frame")" 2 \
             "clients on the screen"

@@ -28,19 +28,28 @@ setup() {
     done
 }
 
-# board_bytes PID: how much of the board is mapped there
+# shared PID: its shared memory, one piece a line: bytes and inode
+shared() {
+    local from to mode inode name
+    while read -r from to mode _ _ inode name; do
+        [[ $mode != *s ]] || [ "$name" != '/dev/zero (deleted)' ] ||
+            echo "$((16#$to - 16#$from)) $inode"
+    done < <(sed 's/-/ /' "/proc/$1/maps")
+}
+
+# board_bytes PID: how much of the board, the server's largest piece, is mapped there
 board_bytes() {
-    local from to total=0
-    while IFS='- ' read -r from to _; do
-        total=$((total + 16#$to - 16#$from))
-    done < <(grep -F " $BOARD" "/proc/$1/maps")
-    echo "$total"
+    local board
+    board=$(shared "$SERVER_PID" | sort -n | awk 'END { print $2 }')
+    [ -n "$board" ] || fail "the server has no shared memory" || return
+    shared "$1" | awk -v board="$board" '$2 == board { total += $1 } END { print total + 0 }'
 }
 
 @test "with pages of 64 KiB, a worker keeps those of its own report, and ferrytop finds all of them" {
     local shown pid
     # Otherwise nobody but root may see what is mapped.
     start_server --board "$BOARD" --sandbox=off -- 3
+    [ "$(board_bytes "$SERVER_PID")" -gt $((3 * 65536)) ]
     hold a b c
     held a b c
     for pid in $(workers); do

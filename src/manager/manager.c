@@ -83,6 +83,7 @@ static void account(struct manager *m, const struct ledger_entry *entry)
 {
     m->board.header->ended[entry->outcome]++;
     m->board.header->bytes_moved += entry->report.moved;
+    m->board.changed = true;
     ledger_write(&m->ledger, entry);
     log_done(m, entry);
 }
@@ -119,10 +120,7 @@ static void reap_stopped(struct manager *m)
 
     /* Also where nobody runs: as pid 1 of a container we adopt what others leave behind. */
     while (worker_reap(&end)) {
-        board_begin_change(&m->board);
-        bool ours = running_remove(&m->running, end.id, &member);
-        board_end_change(&m->board, &m->running, &m->queue);
-        if (ours)
+        if (running_remove(&m->running, end.id, &member))
             log_reaped(m, &end, &member);
     }
 }
@@ -150,10 +148,9 @@ static void enqueue(struct manager *m, struct pending *client)
     char text[PEER_TEXT_MAX];
 
     client->place = m->queue.count;
-    board_begin_change(&m->board);
     pending_push(&m->queue, client);
     m->board.header->accepted++;
-    board_end_change(&m->board, &m->running, &m->queue);
+    m->board.changed = true;
     if (m->options->verbosity >= 1)
         log_line("server connected to client at %s", peer_format(&client->peer, text));
     decision(m, "client %" PRIu64 " queued, %s", client->serial, peer_format(&client->peer, text));
@@ -167,9 +164,7 @@ static void sweep_source(struct manager *m, const struct peer_address *source)
 
     if (began_ns < m->share_due_ns)
         return;
-    board_begin_change(&m->board);
     size_t left = pending_sweep(&m->queue, source, dismiss_abandoned, m);
-    board_end_change(&m->board, &m->running, &m->queue);
     if (left > 0)
         decision(m, "share used up, but %zu had left", left);
     int64_t now_ns = io_now_ns();
@@ -281,6 +276,12 @@ static void sleep_once(struct manager *m, int timeout_ms)
             accept_from(m, slots[i].fd);
 }
 
+/* How long to sleep: until the board's file is to be written again, `most_ms` at most. */
+static int keep_board(struct manager *m, int64_t most_ms)
+{
+    return board_keep_up(&m->board, &m->running, &m->queue, (int)most_ms);
+}
+
 /* Where nobody more can come in, those who have left make room: once a tick, since it takes a
  * system call for each who waits. */
 static void sweep_full_queue(struct manager *m)
@@ -288,9 +289,7 @@ static void sweep_full_queue(struct manager *m)
     if (!pending_full(&m->queue) || io_now_ms() < m->sweep_due_ms)
         return;
     m->sweep_due_ms = io_now_ms() + TICK_MS;
-    board_begin_change(&m->board);
     size_t left = pending_sweep(&m->queue, NULL, dismiss_abandoned, m);
-    board_end_change(&m->board, &m->running, &m->queue);
     if (left > 0)
         decision(m, "queue full, but %zu had left", left);
 }
@@ -305,19 +304,12 @@ static void wait_for_event(struct manager *m, int timeout_ms)
     sweep_full_queue(m);
     do {
         log_catch_up();
-        sleep_once(m, (int)left_ms);
+        sleep_once(m, keep_board(m, left_ms));
         left_ms = until_ms - io_now_ms();
     } while (m->options->tick_only && !m->stopping && left_ms > 0);
 }
 
 /* ---- starting ---- */
-
-static void take_out(struct manager *m, size_t place)
-{
-    board_begin_change(&m->board);
-    pending_remove(&m->queue, place);
-    board_end_change(&m->board, &m->running, &m->queue);
-}
 
 /* Sets *place to the first in line who may run, forgetting on the way those who have left. One
  * whose source has its share already keeps its place and is passed over. */
@@ -335,7 +327,7 @@ static bool choose_next(struct manager *m, size_t *place)
             return true;
         decision(m, "client %" PRIu64 " had left", client->serial);
         dismiss(m, client, OUTCOME_ABANDONED);
-        take_out(m, *place);
+        pending_remove(&m->queue, *place);
     }
     return false;
 }
@@ -364,10 +356,9 @@ static bool start_next(struct manager *m)
     }
     m->short_of_workers = false;
     m->accept_paused = false; /* the worker took a descriptor over */
-    board_begin_change(&m->board);
     pending_remove(&m->queue, place);
     running_add(&m->running, &member);
-    board_end_change(&m->board, &m->running, &m->queue);
+    m->board.changed = true;
     decision(m, "client %" PRIu64 " started, %s %" PRId64 ", waited %" PRId64 " ms",
              member.client.serial, worker_kind, member.id,
              (member.started_ns - member.client.accepted_ns) / 1000000);
@@ -390,7 +381,7 @@ static bool wait_for_workers(struct manager *m, int timeout_ms)
         int64_t left_ms = until_ms - io_now_ms();
         if (m->running.count == 0 || left_ms <= 0)
             return m->running.count == 0;
-        if (poll(slots, 2, left_ms < TICK_MS ? (int)left_ms : TICK_MS) <= 0)
+        if (poll(slots, 2, keep_board(m, left_ms < TICK_MS ? left_ms : TICK_MS)) <= 0)
             continue;
         if (slots[0].revents != 0 && stop_requested(m))
             return false;
@@ -411,7 +402,7 @@ static void shut_down(struct manager *m)
 {
     decision(m, "stopping");
     acceptor_close(m->acceptor);
-    for (; !pending_empty(&m->queue); take_out(m, 0))
+    for (; !pending_empty(&m->queue); pending_remove(&m->queue, 0))
         dismiss(m, pending_at(&m->queue, 0), OUTCOME_SHUTDOWN);
     if (wait_for_workers(m, m->options->grace_ms))
         return;
@@ -436,6 +427,7 @@ void manager_run(struct manager *m)
             wait_for_event(m, TICK_MS);
     }
     shut_down(m);
+    board_write(&m->board, &m->running, &m->queue); /* the end, for who looks then */
 }
 
 int manager_init(struct manager *m, const struct options *options, struct acceptor *acceptor,
@@ -485,7 +477,11 @@ int manager_open_board(struct manager *m)
     m->queue_share = queue_share(options);
     if (outcome == 0 && options->per_source > 0)
         outcome = sources_init(&m->queue.sources, m->queue.capacity);
-    return outcome;
+    if (outcome < 0)
+        return outcome;
+    m->board.header->port = m->acceptor->port;
+    board_write(&m->board, &m->running, &m->queue);
+    return 0;
 }
 
 void manager_free(struct manager *m)

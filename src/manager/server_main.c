@@ -131,7 +131,6 @@ static int open_all(struct server *server)
                   strerror(errno));
         return -1;
     }
-    server->manager.board.header->port = server->acceptor.port;
     /* From here on everything is created with the very mode it is to have (staged.h). */
     server->config.mask = umask(0);
     server->manager.ledger.mode &= ~server->config.mask;

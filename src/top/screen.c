@@ -111,9 +111,9 @@ static double rate_of(const struct snapshot *s, const struct snapshot *previous,
 
     if (before != NULL && before->report.moved > 0 && before->report.moved <= moved) {
         moved -= before->report.moved;
-        since_ns = previous->now_ns;
+        since_ns = previous->header.written_ns;
     }
-    double seconds = seconds_between(since_ns, s->now_ns);
+    double seconds = seconds_between(since_ns, s->header.written_ns);
     return client->report.first_ns == 0 || seconds <= 0 ? 0 : (double)moved / seconds;
 }
 

@@ -9,12 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
-/* A change takes the manager well under a microsecond; looking through a full queue for those who
- * have left takes it some milliseconds. */
+/* The manager writes for some microseconds, or a millisecond where a thousand clients run. */
 enum { ATTEMPTS = 2000, PAUSE_NS = 500000 };
 
 /* Does an array of `count` items, `size` bytes each, lie within the board? */
@@ -38,38 +37,46 @@ static bool is_board(const struct board_header *header, size_t bytes)
            fits(header->ring_at, header->max_pending, sizeof(struct pending), bytes);
 }
 
+/* Reads the board, or its first `len` bytes. Returns 0, or -1 with errno. */
+static int read_board(const struct board_view *view, size_t len)
+{
+    ssize_t got = pread(view->fd, view->base, len, 0);
+
+    if (got >= 0 && (size_t)got < len)
+        errno = EINVAL; /* it is shorter than it was */
+    return got == (ssize_t)len ? 0 : -1;
+}
+
 const char *board_view_open(struct board_view *view, const char *path)
 {
     struct stat st;
-    const char *reason = NULL;
-    void *base = MAP_FAILED;
-    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const char *reason = "it is not a board of this version of ferryd";
 
-    *view = (struct board_view){.base = NULL};
-    if (fd < 0)
+    *view = (struct board_view){.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+    if (view->fd < 0)
         return strerror(errno);
-    if (fstat(fd, &st) < 0)
+    if (fstat(view->fd, &st) < 0) {
         reason = strerror(errno);
-    else if (!S_ISREG(st.st_mode) || (size_t)st.st_size < sizeof(struct board_header))
-        reason = "it is not a board of this version of ferryd";
-    else if ((base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0)) == MAP_FAILED)
-        reason = strerror(errno);
-    io_close(fd);
-    if (reason != NULL)
-        return reason;
-    const struct board_header header = *(const struct board_header *)base;
-    *view = (struct board_view){base, (size_t)st.st_size, (size_t)header.max_running};
-    if (is_board(&header, view->bytes))
-        return NULL;
+    } else if (S_ISREG(st.st_mode) && (size_t)st.st_size >= sizeof(struct board_header)) {
+        view->bytes = (size_t)st.st_size;
+        view->base = malloc(view->bytes);
+        const struct board_header *header = (const void *)view->base;
+        if (view->base == NULL || read_board(view, sizeof *header) < 0)
+            reason = strerror(errno);
+        else if (is_board(header, view->bytes)) {
+            view->slots = (size_t)header->max_running;
+            return NULL;
+        }
+    }
     board_view_close(view);
-    return "it is not a board of this version of ferryd";
+    return reason;
 }
 
 void board_view_close(struct board_view *view)
 {
-    if (view->base != NULL)
-        munmap(view->base, view->bytes);
-    *view = (struct board_view){.base = NULL};
+    free(view->base);
+    io_close(view->fd);
+    *view = (struct board_view){.fd = -1};
 }
 
 static void copy_running(struct snapshot *s, const struct board_view *view)
@@ -92,6 +99,8 @@ static void copy_waiting(struct snapshot *s, const struct board_view *view, size
     const struct board_header *h = &s->header;
     const struct pending *ring = (const void *)(view->base + h->ring_at);
 
+    if (most > BOARD_WAITING_MAX)
+        most = BOARD_WAITING_MAX;
     s->waiting_shown = h->queue_count < most ? (size_t)h->queue_count : most;
     if (s->waiting_shown > h->max_pending)
         s->waiting_shown = (size_t)h->max_pending;
@@ -115,21 +124,25 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
         .waiting = calloc(most_waiting > 0 ? most_waiting : 1, sizeof *s->waiting),
     };
     for (int i = 0; i < ATTEMPTS && s->running != NULL && s->waiting != NULL; i++) {
-        uint64_t before = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
+        /* All of it between two looks at the number that every writing counts up. */
+        if (read_board(view, sizeof *shared) < 0)
+            goto fail;
+        uint64_t before = shared->sequence;
         if (before % 2 != 0) {
             (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
             continue;
         }
+        if (read_board(view, view->bytes) < 0)
+            goto fail;
         s->header = *shared;
         if (!is_board(&s->header, view->bytes) || s->header.max_running != view->slots) {
-            snapshot_free(s);
             errno = EINVAL;
-            return -1;
+            goto fail;
         }
         copy_running(s, view);
         copy_waiting(s, view, most_waiting);
-        __sync_synchronize(); /* what was copied was read before this */
-        if (__atomic_load_n(&shared->sequence, __ATOMIC_RELAXED) != before)
+        if (s->header.sequence != before || read_board(view, sizeof *shared) < 0 ||
+            shared->sequence != before)
             continue;
         s->now_ns = io_now_ns();
         s->alive = kill((pid_t)s->header.pid, 0) == 0 || errno == EPERM;
@@ -137,6 +150,7 @@ int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most
         return 0;
     }
     errno = s->running == NULL || s->waiting == NULL ? ENOMEM : EBUSY;
+fail:
     snapshot_free(s);
     return -1;
 }

@@ -1,7 +1,7 @@
 /* top_main.c - ferrytop: who is being served by a ferryd now, and who waits.
  *
  * Called by: the shell.
- * Runs in:   a process of its own, which maps the server's board read-only: the server does not
+ * Runs in:   a process of its own, which only reads the server's board: the server does not
  *            know of it, and it cannot disturb the server. */
 #include "cmdline.h"
 #include "io.h"

@@ -1,4 +1,4 @@
-/* sees_change.c - can whoever reads a server's board tell that it is being changed just now?
+/* sees_change.c - can whoever reads a server's board tell that it is being written just now?
  *
  * Used by: test/ferrytop.bats, as build/test/sees_change.
  * Usage:   sees_change BOARD CHANGES
