@@ -72,6 +72,10 @@ int io_skip_line_ends(struct io_conn *conn, int64_t deadline_ms);
  * Returns 0, or -1 with write(2)'s errno. */
 int io_write_all(int fd, const void *data, size_t len);
 
+/* pwrite(2) as the system call of that name: a libc may make another one of it (musl 1.2.5:
+ * pwritev2(2)), which the sandbox's filter takes for what it is not. */
+ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset);
+
 /* Says the last word: half-closes, then reads and discards until the peer closes, IO_DRAIN_MS at
  * most. Closing with unread input would send a reset, and that can destroy what was just sent
  * before the peer has read it (RFC 1122 section 4.2.2.13). The caller still closes `fd`. */

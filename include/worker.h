@@ -30,8 +30,9 @@ struct board;
 /* The exit status of a worker that could not confine itself; the others are session outcomes. */
 enum { WORKER_UNCONFINED = 3 };
 
-/* What worker_try() may find besides: it cannot let go of memory that is others'. */
-enum { WORKER_SHARES = SANDBOX_PARTS };
+/* What worker_try() may find besides: it cannot let go of memory that is others', or its parent is
+ * not to be seen. */
+enum { WORKER_SHARES = SANDBOX_PARTS, WORKER_ORPHANED };
 
 /* A process id or a thread's number; unique among the workers not yet reaped. */
 typedef int64_t worker_id;
@@ -58,7 +59,7 @@ worker_id worker_start(struct pending *client, size_t slot, int highest_fd);
 
 /* Before the first client: starts a worker that confines itself as all will, serves nobody, and
  * ends; and waits for that. Returns 0 and fills in `end`, where the status is 0, a sandbox_part
- * that it could not put on, or WORKER_SHARES; or -1 with errno, where none could be started. */
+ * that it could not put on, or WORKER_*; or -1 with errno, where none could be started. */
 int worker_try(struct worker_end *end, int highest_fd);
 
 /* Takes back one worker that has ended. Returns true and fills in `end`, or false when there is

@@ -282,6 +282,7 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
 }
 
 @test "without O_TMPFILE an upload that nobody may open is not taken for litter" {
+    local second
     make_readable "$ROOT"
     chmod 777 "$ROOT"
     without_tmpfile EOPNOTSUPP
@@ -298,6 +299,22 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/hidden.says")"
     chmod 777 "$ROOT/hidden" 2>/dev/null
     assert_file_eq "$ROOT/hidden" "$NEW"
+
+    # Nor is one whose writer met another such upload on its way to a name.
+    chmod 666 "$ROOT/file" "$OLD"
+    cp "$OLD" "$ROOT/replaced"
+    chmod 666 "$ROOT/replaced"
+    half_put first
+    half_put second
+    second=$CLIENT
+    go_on first
+    wait_until "$WAIT_SECONDS" test ! -e "$ROOT/.ferry-tmp.0"
+    half_put file
+    wire_put "$OLD" replaced
+    go_on second
+    wait "$second" || fail "$(cat "$BATS_TEST_TMPDIR/second.says")"
+    go_on file
+    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/file.says")"
     no_litter
 }
 

@@ -113,7 +113,7 @@ stays_idle() {
 }
 
 @test "a server that can start no worker at all does not spin, and stops when it is told to" {
-    starve_of_workers 1+ EAGAIN
+    starve_of_workers 2+ EAGAIN # the first is the one that is tried
     start_server -v
     hold 1 2
     wait_for_line "$SERVER_OUT" '^server connected to client' 2
@@ -123,6 +123,25 @@ stays_idle() {
     [ "$(injected)" -ge 2 ]
     [ "$(injected)" -lt 30 ] || fail "$(injected) attempts"
     sleeps_are 1 60
+    stop_server
+}
+
+@test "a server that has seen no worker yet is not ready, does not spin, and stops when it is told to" {
+    starve_of_workers 1..2 EAGAIN
+    start_server
+    assert_eq "$(injected)" 2 "failed attempts"
+    wait_for_line "$SERVER_ERR" ': no worker can be tried: .*; not ready yet$'
+    sleeps_are 2 60
+    hold 1
+    held 1
+    kill_server
+
+    starve_of_workers 1+ EAGAIN
+    "${SERVER_PREFIX[@]}" "$FERRYD" --sandbox=off -d "$ROOT" 0 2>"$SERVER_ERR" 3>&- 4>&- &
+    SERVER_JOB=$!
+    track "$SERVER_JOB"
+    wait_for_line "$SERVER_ERR" ': no worker can be tried: '
+    _find_server
     stop_server
 }
 
@@ -263,10 +282,12 @@ out_of_descriptors() {
 }
 
 @test "a session that has no descriptor to look at a file says nothing of it that is not true" {
-    # GET opens the file; PUT and DEL look for it, and then open its directory.
+    # GET opens the file; PUT and DEL look for it, look whether it is whole, and open its directory.
     out_of_descriptors 'GET f' 1 '' broken
     out_of_descriptors 'PUT f' 1 '' broken
     out_of_descriptors 'PUT f' 2 '' broken
+    out_of_descriptors 'PUT f' 3 '' broken
     out_of_descriptors 'DEL f' 1 '' broken
-    out_of_descriptors 'DEL f' 2 'ERROR: unable to delete f' refused
+    out_of_descriptors 'DEL f' 2 '' broken
+    out_of_descriptors 'DEL f' 3 'ERROR: unable to delete f' refused
 }

@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -95,6 +96,7 @@ int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
         if (sent >= 0) {
             next += sent;
             len -= (size_t)sent;
+            turn = 0;
         } else if (errno == EAGAIN) {
             if (io_wait_again(fd, POLLOUT, deadline_ms, turn++) < 0)
                 return -1;
@@ -229,6 +231,13 @@ int io_write_all(int fd, const void *data, size_t len)
         }
     }
     return 0;
+}
+
+ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset)
+{
+    if (sizeof(long) == sizeof offset)
+        return syscall(SYS_pwrite64, fd, data, len, offset);
+    return pwrite(fd, data, len, offset); /* the offset goes in two halves, by rules of its own */
 }
 
 void io_finish(int fd)

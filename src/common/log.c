@@ -62,13 +62,13 @@ int log_never_wait(const char *program)
 enum { TERMINAL_BUSY_MS = 5 };
 
 /* While another process writes to a terminal, it refuses those that would not wait for that; so
- * it is asked again. Not where lines have been dropped already: there, nobody reads. */
-static ssize_t write_patiently(const struct stream *stream, const char *text, size_t len)
+ * it is asked again. Not where it is `unread`, since lines have been dropped already. */
+static ssize_t write_patiently(const struct stream *stream, const char *text, size_t len,
+                               bool unread)
 {
     ssize_t written = sink_write(&stream->sink, text, len);
 
-    if (written >= 0 || errno != EAGAIN || !stream->sink.terminal ||
-        __atomic_load_n(&stream->tally->dropped, __ATOMIC_RELAXED) > 0)
+    if (written >= 0 || errno != EAGAIN || !stream->sink.terminal || unread)
         return written;
     const int64_t deadline_ms = io_now_ms() + TERMINAL_BUSY_MS;
     while (written < 0 && errno == EAGAIN && io_now_ms() < deadline_ms &&
@@ -79,14 +79,14 @@ static ssize_t write_patiently(const struct stream *stream, const char *text, si
 
 /* Writes `line[1]` to the end, after a newline in `line[0]` where the last line is torn. Returns
  * true when all of it has been written, or all but its newline, which then is the next one's. */
-static bool put_line(const struct stream *stream, char *line, size_t len)
+static bool put_line(const struct stream *stream, char *line, size_t len, bool unread)
 {
     bool torn = __atomic_exchange_n(&stream->tally->torn, false, __ATOMIC_RELAXED);
     const char *text = torn ? line : line + 1;
     const size_t whole = torn ? len : len - 1;
 
     line[0] = '\n';
-    ssize_t written = write_patiently(stream, text, whole);
+    ssize_t written = write_patiently(stream, text, whole, unread);
     if (written > 0)
         torn = text[written - 1] != '\n';
     if (torn)
@@ -105,7 +105,7 @@ static bool tell_dropped(const struct stream *stream)
     int len =
         snprintf(line, sizeof line, "\n%s%s dropped %" PRIu64 " line%s that could not be written\n",
                  stream->complaint, stream == &streams[0] ? "" : ":", count, count == 1 ? "" : "s");
-    if (put_line(stream, line, (size_t)len))
+    if (put_line(stream, line, (size_t)len, true))
         return true;
     __atomic_fetch_add(&stream->tally->dropped, count, __ATOMIC_RELAXED);
     return false;
@@ -133,7 +133,7 @@ __attribute__((format(printf, 2, 0))) static void write_line(int fd, const char 
     line[len++] = '\n';
     if (stream == NULL)
         (void)io_write_all(fd, line + 1, len - 1);
-    else if (!tell_dropped(stream) || !put_line(stream, line, len))
+    else if (!tell_dropped(stream) || !put_line(stream, line, len, false))
         __atomic_fetch_add(&stream->tally->dropped, 1, __ATOMIC_RELAXED);
     errno = saved;
 }

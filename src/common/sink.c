@@ -47,6 +47,23 @@ static bool is_nameless_pipe(int fd)
     return fstatfs(fd, &filesystem) == 0 && filesystem.f_type == PIPEFS_MAGIC;
 }
 
+/* Pipes know RWF_NOWAIT since Linux 6.4. */
+static bool pipes_know_nowait(void)
+{
+    int ends[2];
+    char byte = 0;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return false;
+    const struct sink scratch = {.fd = ends[1], .how = SINK_NOWAIT};
+    bool known = sink_write(&scratch, &byte, 1) == 1;
+    int saved = errno;
+    io_close(ends[0]);
+    io_close(ends[1]);
+    errno = saved;
+    return known;
+}
+
 int sink_open(struct sink *sink, int fd)
 {
     struct stat st;
@@ -66,7 +83,7 @@ int sink_open(struct sink *sink, int fd)
         return outcome < 0 ? -1 : 0;
     }
     sink->how = SINK_NOWAIT;
-    return is_nameless_pipe(fd) ? 0 : -1; /* the others know no RWF_NOWAIT */
+    return is_nameless_pipe(fd) && pipes_know_nowait() ? 0 : -1; /* the others do not */
 }
 
 ssize_t sink_write(const struct sink *sink, const void *data, size_t len)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@
 
 /* At most about so many writers at once in one directory. It also ends the search where nothing
  * comes of it, as on a filesystem whose inode numbers change. */
-enum { TEMP_ATTEMPTS = 10000 };
+enum { TEMP_ATTEMPTS = 10000, LOCK_ATTEMPTS = 1000 /* a millisecond each */ };
 
 bool staged_is_temp_name(const char *name)
 {
@@ -73,18 +74,23 @@ static bool can_be_opened(mode_t mode)
     return (mode & (S_IRUSR | S_IWUSR)) != 0;
 }
 
-/* While this lock is held, no other writer may clear away what nobody can open. One that is at it
- * holds the lock for some microseconds. */
-static bool lock_directory(const struct staged *staged)
+/* May the file get a temporary name now? While the directory is locked, no other writer may clear
+ * away what nobody can open; so one that nobody can open gets no name without that lock. Who is
+ * clearing holds the lock for some microseconds; who holds it longer is no writer. */
+static bool may_take_temp_name(const struct staged *staged)
 {
-    for (int attempt = 0; attempt < TEMP_ATTEMPTS; attempt++)
-        if (flock(staged->dir_fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+    for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+        if (can_be_opened(staged->mode) || flock(staged->dir_fd, LOCK_SH | LOCK_NB) == 0 ||
+            errno != EWOULDBLOCK)
             return true; /* a filesystem without locks clears nothing, either */
+        (void)poll(NULL, 0, 1);
+    }
     return false;
 }
 
 /* clear_litter() for a file that cannot be asked. Whoever has the directory to itself knows that no
- * writer of such a file lives. */
+ * writer of such a file lives. Our own lock is lost on the way, whatever comes of it (flock(2)): it
+ * is taken again before a name is. */
 static bool clear_unopenable(const struct staged *staged)
 {
     struct stat st;
@@ -96,7 +102,7 @@ static bool clear_unopenable(const struct staged *staged)
         cleared = errno == ENOENT;
     else if (S_ISREG(st.st_mode) && !can_be_opened(st.st_mode))
         cleared = unlinkat(staged->dir_fd, staged->temp, 0) == 0;
-    (void)flock(staged->dir_fd, can_be_opened(staged->mode) ? LOCK_UN : LOCK_SH | LOCK_NB);
+    (void)flock(staged->dir_fd, LOCK_UN);
     return cleared;
 }
 
@@ -125,6 +131,8 @@ static bool clear_litter(const struct staged *staged)
 static int create_temp(struct staged *staged)
 {
     for (int number = 0, attempt = 0; attempt < TEMP_ATTEMPTS; attempt++) {
+        if (!may_take_temp_name(staged))
+            break;
         set_temp_name(staged, number);
         staged->fd = openat(staged->dir_fd, staged->temp,
                             O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, staged->mode);
@@ -167,8 +175,6 @@ int staged_open(struct staged *staged, int dir_fd, const char *name, const struc
         goto fail;
     }
     memcpy(staged->name, name, len + 1);
-    if (!can_be_opened(staged->mode) && !lock_directory(staged))
-        goto fail;
 
     staged->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, staged->mode);
     if (staged->fd >= 0) {
@@ -216,6 +222,8 @@ static int link_as(const struct staged *staged, const char *name)
 static int link_temp(struct staged *staged)
 {
     for (int number = 0, attempt = 0; attempt < TEMP_ATTEMPTS; attempt++) {
+        if (!may_take_temp_name(staged))
+            break;
         set_temp_name(staged, number);
         if (link_as(staged, staged->temp) == 0)
             return 0;

@@ -193,7 +193,7 @@ static bool is_all_zeros(const char *data, size_t len)
 static int write_at(int fd, const char *data, size_t len, uint64_t offset)
 {
     while (len > 0) {
-        ssize_t written = pwrite(fd, data, len, (off_t)offset);
+        ssize_t written = io_pwrite(fd, data, len, (off_t)offset);
         if (written < 0 && errno != EINTR)
             return -1;
         if (written > 0) {
@@ -343,10 +343,10 @@ enum transfer_end transfer_receive(const struct transfer *transfer)
     open_pipe(&in);
     while (in.moved < transfer->size && end == TRANSFER_DONE) {
         end = receive_some(&in);
-        if (in.moved == in.pace.moved)
+        if (end != TRANSFER_DONE || in.moved == in.pace.moved)
             continue;
         tell_progress(transfer, in.moved);
-        if (keep_pace(&in.pace, in.moved) < 0 && in.moved < transfer->size && end == TRANSFER_DONE)
+        if (keep_pace(&in.pace, in.moved) < 0 && in.moved < transfer->size)
             end = TRANSFER_PEER;
     }
     close_pipe(&in);

@@ -140,7 +140,7 @@ static bool put(const struct board *board, uint64_t offset, const void *data, si
 {
     if (len == 0)
         return true;
-    ssize_t written = pwrite(board->fd, data, len, (off_t)offset);
+    ssize_t written = io_pwrite(board->fd, data, len, (off_t)offset);
     if (written >= 0 && (size_t)written < len)
         errno = ENOSPC; /* what keeps a write(2) short says so at the next one */
     return written == (ssize_t)len;

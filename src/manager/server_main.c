@@ -180,7 +180,9 @@ static int try_without(struct sandbox *sandbox, const struct worker_end *end)
     if (end->signal != 0)
         log_error(worker_program, "a worker that was tried was killed by signal %d", end->signal);
     else if (part == NULL)
-        log_error(worker_program, "a worker cannot let go of the memory of others");
+        log_error(worker_program, end->status == WORKER_ORPHANED
+                                      ? "a worker cannot see the server that started it"
+                                      : "a worker cannot let go of the memory of others");
     else if (sandbox->mode == SANDBOX_REQUIRE)
         log_error(worker_program, "--sandbox=require: a worker can have no %s", part);
     else
@@ -188,21 +190,39 @@ static int try_without(struct sandbox *sandbox, const struct worker_end *end)
     return part == NULL || sandbox->mode == SANDBOX_REQUIRE ? -1 : 0;
 }
 
-/* No client is told to come before one worker has been seen to come up. */
-static int try_worker(struct server *server)
+enum { RETRY_MS = 1000 };
+
+/* Is it worth trying again, since fork(2) or pthread_create(3) failed for want of something? Then
+ * returns true, a while later; false when that is hopeless, or with *stopped when we are to stop.
+ */
+static bool wait_for_worker(const struct server *server, bool told, bool *stopped)
+{
+    if (errno != EAGAIN && errno != ENOMEM)
+        return false;
+    if (!told)
+        log_error(worker_program, "no worker can be tried: %s; not ready yet", strerror(errno));
+    *stopped = io_wait(server->manager.stop_fd, POLLIN, io_now_ms() + RETRY_MS) == 0;
+    return !*stopped;
+}
+
+/* No client is told to come before one worker has been seen to come up. Returns 0, or -1; with
+ * *stopped where a stop signal came first. */
+static int try_worker(struct server *server, bool *stopped)
 {
     struct worker_end end;
 
-    while (worker_try(&end, server->manager.highest_fd) == 0) {
-        if (end.status == 0 && end.signal == 0)
-            return 0;
-        if (try_without(&server->sandbox, &end) < 0)
-            return -1;
+    for (bool told = false;; told = true) {
+        while (worker_try(&end, server->manager.highest_fd) == 0) {
+            if (end.status == 0 && end.signal == 0)
+                return 0;
+            if (try_without(&server->sandbox, &end) < 0)
+                return -1;
+        }
+        if (!wait_for_worker(server, told, stopped))
+            break;
     }
-    if (errno == EAGAIN || errno == ENOMEM) { /* clients can wait for that to be over */
-        log_error(worker_program, "no worker could be tried: %s", strerror(errno));
-        return 0;
-    }
+    if (*stopped)
+        return -1;
     log_error(worker_program, "cannot start a worker: %s%s", strerror(errno),
               errno == EPERM && server->sandbox.seccomp
                   ? "; the filter does not know this libc, --sandbox=off does without it"
@@ -262,11 +282,14 @@ static int run(const struct options *options)
         .wake_fd = -1,
     };
     int status = EXIT_FAILURE;
+    bool stopped = false;
 
-    if (open_all(&server) == 0 && confine(&server) == 0 && try_worker(&server) == 0) {
+    if (open_all(&server) == 0 && confine(&server) == 0 && try_worker(&server, &stopped) == 0) {
         serve(&server);
         status = EXIT_SUCCESS;
     }
+    if (stopped)
+        status = EXIT_SUCCESS;
     if (server.manager.running.count == 0)
         close_all(&server);
     return status;

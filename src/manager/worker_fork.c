@@ -123,7 +123,7 @@ static int become_worker(int client_fd, size_t slot, int highest_fd)
 {
     /* SIGTERM, not SIGKILL: an upload may finish taking its name (staged.c). */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent_pid)
-        _exit(SESSION_BROKEN);
+        return WORKER_ORPHANED;
     if (board_keep_only(board, slot) < 0)
         return WORKER_SHARES;
     int missing = (int)sandbox_confine_worker(sandbox);

@@ -107,7 +107,8 @@ refuse(struct session *s, int error, const char *format, ...)
     va_end(args);
     s->report->outcome = OUTCOME_REFUSED;
     s->report->reason = (uint32_t)error;
-    memcpy(s->report->error, reply + prefix, sizeof s->report->error - 1); /* longer than any */
+    /* `reply` has room for more than that. */
+    memcpy(s->report->error, reply + prefix, sizeof s->report->error - 1);
     return say_word(s, reply) < 0 ? SESSION_BROKEN : SESSION_REFUSED;
 }
 

@@ -156,9 +156,16 @@ static int open_whole(int root_fd, const char *name, struct stat *st)
     return -1;
 }
 
+/* A file that we may not read, that is leased or that is broken cannot be asked whether it is
+ * whole; replaced and deleted it can be. */
+static bool cannot_be_asked(int error)
+{
+    return error == EACCES || error == EWOULDBLOCK || error == EIO || error == ESTALE;
+}
+
 /* Returns 0 and sets *st where `name` is a regular file that may be replaced or deleted, or -1 with
  * errno as open_whole(). What it is, is seen before it is opened: to open a device may do
- * something. A file that we may not read cannot be asked whether it is whole. */
+ * something. */
 static int find_regular(int root_fd, const char *name, struct stat *st)
 {
     int fd = open_regular(root_fd, name, O_PATH, st);
@@ -168,7 +175,7 @@ static int find_regular(int root_fd, const char *name, struct stat *st)
     io_close(fd);
     fd = open_whole(root_fd, name, st);
     io_close(fd);
-    return fd >= 0 || errno == EACCES ? 0 : -1;
+    return fd >= 0 || cannot_be_asked(errno) ? 0 : -1;
 }
 
 int storage_open_file(int root_fd, const char *name, uint64_t *size)
