@@ -12,10 +12,11 @@ load lib
 stays_within() {
     local i count
     for i in {1..6}; do
-        count=$(workers | wc -l)
-        [ "$count" -le "$1" ] || fail "$count workers, with a cap of $1 (sample $i)" || return
+        _workers
+        count=${#WORKERS[@]}
+        ((count <= $1)) || fail "$count workers, with a cap of $1 (sample $i)" || return
         refute is_served "$2" || return
-        sleep "$POLL_SECONDS"
+        _nap "$POLL_SECONDS"
     done
 }
 
@@ -28,7 +29,7 @@ keeps_cap() {
     held "${ids[@]:0:max}" || return
     wait_for_line "$SERVER_OUT" '^server connected to client' "$((max + 2))" || return
     stays_within "$max" "$((max + 1))" || return
-    assert_eq "$(workers | wc -l)" "$max" "workers" || return
+    workers_are "$max" || fail "not $max workers: ${WORKERS[*]}" || return
     release "$max" || return
     held "$((max + 1))" || return
     stays_within "$max" "$((max + 2))"
@@ -77,8 +78,7 @@ zombies_are() {
 
 @test "the cap holds, zombies counted, while clients come and go as fast as they can" {
     processes_only
-    local i children most=0 crowd until=$((SECONDS + 30))
-    [ -r "/proc/$$/task/$$/children" ] || skip "needs /proc/PID/task/PID/children"
+    local i most=0 crowd until=$((SECONDS + 30))
     start_server -- 3
     random_file "$ROOT/file" 20000
     "$SWARM" -c 30 -n 1000000 "$PORT" GET file >/dev/null 2>&1 3>&- 4>&- &
@@ -87,9 +87,9 @@ zombies_are() {
     # A worker lives for well under a millisecond: one read(2) must tell of all there are (proc(5)),
     # and it takes a while to catch three of them.
     for ((i = 1; i <= 400 || (most < 3 && SECONDS < until); i++)); do
-        read -r -a children <"/proc/$SERVER_PID/task/$SERVER_PID/children" || true
-        [ "${#children[@]}" -le 3 ] || fail "${#children[@]} workers, with a cap of 3 (sample $i)"
-        most=$((${#children[@]} > most ? ${#children[@]} : most))
+        _workers
+        [ "${#WORKERS[@]}" -le 3 ] || fail "${#WORKERS[@]} workers, with a cap of 3 (sample $i)"
+        most=$((${#WORKERS[@]} > most ? ${#WORKERS[@]} : most))
     done
     is_alive "$crowd"
     assert_eq "$most" 3 "the most workers that were seen"

@@ -50,7 +50,8 @@ printed() {
 
 # jobs_are N: so many processes work for ferry now
 jobs_are() {
-    [ "$(_processes | awk -v parent="$CLIENT" '$2 == parent' | wc -l)" -eq "$1" ]
+    _children "$CLIENT"
+    ((${#CHILDREN[@]} == $1))
 }
 
 # connected N: so many clients have reached the server until now
@@ -181,15 +182,14 @@ client error: b: cannot connect to 127.0.0.1 port $at: Connection refused" "stan
 }
 
 @test "a job that is killed counts as failed" {
-    local job
     start_server -v -- 1
     six_files "$ROOT"
     hold first
     held first
     ferry_behind -j 2 127.0.0.1 "$PORT" GET 1 2 3
     wait_until "$WAIT_SECONDS" connected 3
-    job=$(_processes | awk -v parent="$CLIENT" '$2 == parent { print $1; exit }')
-    kill -KILL "$job"
+    _children "$CLIENT"
+    kill -KILL "${CHILDREN[0]}"
     release first
     client_ends
     assert_eq "$STATUS" 1 "exit status"
@@ -199,7 +199,8 @@ client error: b: cannot connect to 127.0.0.1 port $at: Connection refused" "stan
 }
 
 @test "when ferry is killed, its jobs end too and leave nothing" {
-    local jobs job
+    local job
+    local -a jobs
     start_server -v -- 1
     six_files "$ROOT"
     hold first
@@ -207,11 +208,12 @@ client error: b: cannot connect to 127.0.0.1 port $at: Connection refused" "stan
     ferry_behind -j 2 127.0.0.1 "$PORT" GET 1 2 3 4
     wait_until "$WAIT_SECONDS" connected 3
     wait_until "$WAIT_SECONDS" jobs_are 2
-    jobs=$(_processes | awk -v parent="$CLIENT" '$2 == parent { print $1 }')
+    _children "$CLIENT"
+    jobs=("${CHILDREN[@]}")
     kill -TERM "$CLIENT"
     client_ends
     assert_eq "$STATUS" 143 "exit status"
-    for job in $jobs; do
+    for job in "${jobs[@]}"; do
         wait_until "$WAIT_SECONDS" is_gone "$job"
     done
     release first

@@ -128,7 +128,11 @@ by_hand() {
 
 # timeout(1) is in a group of its own, with all below it, and passes the signal on.
 group_interrupted() {
-    _family "$1" | awk '$2 == "timeout" { print $1 }' | xargs -r kill -INT || true
+    local pid
+    _family "$1"
+    for pid in "${FAMILY[@]}"; do
+        ! _stat "$pid" || [ "$NAME" != timeout ] || kill -INT "$pid" || true
+    done
 }
 
 group_is_gone() {

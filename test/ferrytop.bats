@@ -204,7 +204,7 @@ more_frames_than() {
 
 # top_pid: of the ferrytop on the terminal
 top_pid() {
-    _family "$TERMINAL" | awk '$2 == "ferrytop" { print $1; exit }'
+    ! _named ferrytop "$TERMINAL" || echo "$NAMED"
 }
 
 is_stopped() {

@@ -1,7 +1,8 @@
 # lib.bash - what the tests share: a server, clients, waiting, asserting, cleaning up.
 #
 # Used by: every .bats file, with `load lib`.
-# Needs:   bash 5, bats 1.2 or newer, coreutils, findutils, awk, /proc; setpriv for root.
+# Needs:   bash 5, bats 1.2 or newer, coreutils, findutils, awk; setpriv for root; /proc, with the
+#          children of each task (proc_pid_task(5))
 # Reads:   BIN        where the programs are (default: build, beside the folder test)
 #          SERVER     ferryd (default) or ferryd-threads
 #          SANITIZED  not empty: the programs are a sanitizer's, so its findings fail the test
@@ -128,14 +129,30 @@ wait_until() {
             return 1
         fi
         # What has not come at once is looked for less often: looking takes processor time, too.
-        if ((++tries < 20)); then sleep "$POLL_SECONDS"; else sleep "$LATE_POLL_SECONDS"; fi
+        if ((++tries < 20)); then _nap "$POLL_SECONDS"; else _nap "$LATE_POLL_SECONDS"; fi
     done
+}
+
+# _nap SECONDS: as sleep(1), without a process for it: nobody ever writes into that FIFO
+_nap() {
+    local fifo=$BATS_TEST_TMPDIR/nap
+    [ -p "$fifo" ] || mkfifo "$fifo" 2>/dev/null || [ -p "$fifo" ] || return
+    read -r -t "$1" <>"$fifo" || true
 }
 
 # wait_for_line FILE REGEX [COUNT]: COUNT lines (default 1) or more match the extended REGEX
 wait_for_line() {
     wait_until "$WAIT_SECONDS" _has_lines "$1" "$2" "${3:-1}" && return
     fail "$1 has fewer than ${3:-1} lines that match $2:" "$(cat -- "$1" 2>&1)"
+}
+
+# _has_line FILE LINE
+_has_line() {
+    local line
+    while read -r line; do
+        [ "$line" != "$2" ] || return 0
+    done 2>/dev/null <"$1"
+    return 1
 }
 
 _has_lines() {
@@ -148,45 +165,67 @@ _has_lines() {
 
 # is_alive PID: it is there, and not a zombie
 is_alive() {
-    local stat
-    read -r stat <"/proc/$1/stat" || return 1
-    stat=${stat##*) }
-    [ "${stat:0:1}" != Z ]
-} 2>/dev/null
+    _stat "$1" && [ "$STATE" != Z ]
+}
 
 is_gone() {
     ! is_alive "$1"
 }
 
-# Every process there is, one a line: pid, parent, state, name.
-_processes() {
-    cat /proc/[0-9]*/stat 2>/dev/null |
-        sed -nE 's/^([0-9]+) \((.*)\) (.) ([0-9]+) .*/\1 \4 \3 \2/p'
+# What costs most in these tests is forking; what follows is asked often, and read without.
+
+# _stat PID: sets STATE, PARENT and NAME (proc_pid_stat(5)); fails when there is no such process
+_stat() {
+    local stat rest
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return
+    rest=${stat##*) }
+    STATE=${rest:0:1}
+    rest=${rest:2}
+    PARENT=${rest%% *}
+    stat=${stat#*(}
+    NAME=${stat%) *}
 }
 
-# _family PID...: those of them that descend from the test's shell, and their descendants; one a
-# line, pid and name, parents before their children. A pid that was used again is not ours.
+# _children PID: sets CHILDREN to those it has, zombies included, in the order of their birth
+_children() {
+    local line=
+    read -r line 2>/dev/null <"/proc/$1/task/$1/children" || true
+    read -ra CHILDREN <<<"$line"
+}
+
+# _family PID...: sets FAMILY to those of them that descend from the test's shell, and to all that
+# descend from these, parents before their children. A pid that was used again is not ours.
 _family() {
-    _processes | awk -v shell="$$" -v roots="$*" '
-        { pid[NR] = $1; parent[$1] = $2; name[$1] = $4 }
-        function add(p) { chosen[p] = 1; print p, name[p]; grew = 1 }
-        function is_ours(p,   up) {
-            for (up = p; up in parent && up != shell && up != parent[up]; )
-                up = parent[up]
-            return up == shell && p != shell
-        }
-        END {
-            n = split(roots, root, " ")
-            for (i = 1; i <= n; i++)
-                if (!(root[i] in chosen) && is_ours(root[i]))
-                    add(root[i])
-            while (grew) {
-                grew = 0
-                for (i = 1; i <= NR; i++)
-                    if (!(pid[i] in chosen) && (parent[pid[i]] in chosen))
-                        add(pid[i])
-            }
-        }'
+    local pid i
+    FAMILY=()
+    for pid in "$@"; do
+        ! _is_ours "$pid" || FAMILY+=("$pid")
+    done
+    for ((i = 0; i < ${#FAMILY[@]}; i++)); do
+        _children "${FAMILY[i]}"
+        FAMILY+=("${CHILDREN[@]}")
+    done
+}
+
+# _named NAME PID...: sets NAMED to the first of their family that has this name
+_named() {
+    local pid
+    _family "${@:2}"
+    NAMED=
+    for pid in "${FAMILY[@]}"; do
+        _stat "$pid" && [ "$NAME" = "$1" ] || continue
+        NAMED=$pid
+        return
+    done
+    return 1
+}
+
+_is_ours() {
+    PARENT=$1
+    while _stat "$PARENT" && ((PARENT > 1)); do
+        ((PARENT != $$)) || return 0
+    done
+    return 1
 }
 
 # track PID...: teardown kills it, and what it started
@@ -195,15 +234,15 @@ track() {
 }
 
 _kill_tracked() {
-    local pids pid
+    local pid
     ((${#TRACKED[@]} > 0)) || return 0
-    pids=$(_family "${TRACKED[@]}" | cut -d ' ' -f 1)
+    _family "${TRACKED[@]}"
     {
-        for pid in $pids; do
+        for pid in "${FAMILY[@]}"; do
             kill -KILL "$pid" || true
         done
-        for pid in $pids; do
-            wait_until 5 is_gone "$pid" || true
+        for pid in "${FAMILY[@]}"; do
+            wait "$pid" || wait_until 5 is_gone "$pid" || true
         done
     } 2>/dev/null # where bash would report each as killed
     TRACKED=()
@@ -232,8 +271,9 @@ start_server() {
         shift
     done
     shift $(($# > 0 ? 1 : 0))
-    mkdir -p "$ROOT" || return
-    truncate -s 0 "$SERVER_OUT" "$SERVER_ERR" || return
+    [ -d "$ROOT" ] || mkdir -p "$ROOT" || return
+    : >"$SERVER_OUT" || return
+    : >"$SERVER_ERR" || return
     _launch -d "$ROOT" --ready-fd 3 ${SANITIZED:+--sandbox=off} "${options[@]}" 0 "$@" || return
     track "$SERVER_JOB"
     if [[ ! $PORT =~ ^[0-9]+$ ]]; then
@@ -247,8 +287,7 @@ start_server() {
 # it is, so that a server that dies ends the wait. It inherits no fd of bats but 3, replaced.
 _launch() {
     local fifo=$BATS_TEST_TMPDIR/ready both reader writer
-    rm -f "$fifo"
-    mkfifo "$fifo" || return
+    [ -p "$fifo" ] || mkfifo "$fifo" || return
     exec {both}<>"$fifo" # or the other two would wait for each other
     exec {reader}<"$fifo"
     exec {writer}>"$fifo"
@@ -271,8 +310,8 @@ _find_server() {
     local name=${FERRYD##*/}
     SERVER_PID=$SERVER_JOB
     ((${#SERVER_PREFIX[@]} > 0)) || return 0
-    SERVER_PID=$(_family "$SERVER_JOB" | awk -v name="${name:0:15}" '$2 == name { print $1; exit }')
-    [ -n "$SERVER_PID" ] || fail "no process named $name below: ${SERVER_PREFIX[*]}"
+    _named "${name:0:15}" "$SERVER_JOB" || fail "no process named $name below: ${SERVER_PREFIX[*]}"
+    SERVER_PID=$NAMED
 }
 
 # Waits for the server to end by itself, or by a signal the test sent; sets SERVER_STATUS. Not
@@ -295,27 +334,52 @@ kill_server() {
     wait_server
 }
 
-# workers [live]: the pids of the server's workers, those not yet reaped included unless `live`;
-# of ferryd-threads, the ids of its threads but the first
-workers() {
-    if is_threads; then
-        # The thread sanitizer starts a thread of its own, before the first worker.
-        find "/proc/$SERVER_PID/task" -mindepth 1 -maxdepth 1 ! -name "$SERVER_PID" -printf '%f\n' |
-            sort -n | tail -n "+$([ "$SANITIZED" = thread ] && echo 2 || echo 1)"
-    else
-        _processes | awk -v parent="$SERVER_PID" -v live="${1:-}" \
-            '$2 == parent && (live == "" || $3 != "Z") { print $1 }'
+# _workers: sets WORKERS to the pids of the server's workers, those not yet reaped included; of
+# ferryd-threads, to the ids of its threads but the first
+_workers() {
+    local tasks task first
+    if ! is_threads; then
+        _children "$SERVER_PID"
+        WORKERS=("${CHILDREN[@]}")
+        return
     fi
+    tasks=("/proc/$SERVER_PID/task"/[0-9]*)
+    tasks=("${tasks[@]##*/}")
+    # The thread sanitizer starts a thread of its own, before the first worker.
+    first=
+    for task in "${tasks[@]}"; do
+        [ "$SANITIZED" != thread ] || [ "$task" = "$SERVER_PID" ] ||
+            ((${first:-task} < task)) || first=$task
+    done
+    WORKERS=()
+    for task in "${tasks[@]}"; do
+        [ "$task" = "$SERVER_PID" ] || [ "$task" = "$first" ] || WORKERS+=("$task")
+    done
+}
+
+# workers [live]: those, one a line; `live`: without those that have ended and are not reaped
+workers() {
+    local pid
+    _workers
+    for pid in "${WORKERS[@]}"; do
+        [ "${1:-}" != live ] || is_threads || is_alive "$pid" || continue
+        echo "$pid"
+    done
 }
 
 # The pids of workers that have ended and are not reaped.
 zombies() {
-    _processes | awk -v parent="$SERVER_PID" '$2 == parent && $3 == "Z" { print $1 }'
+    local pid
+    _workers
+    for pid in "${WORKERS[@]}"; do
+        ! _stat "$pid" || [ "$STATE" != Z ] || echo "$pid"
+    done
 }
 
 # workers_are N: to wait for, as in `wait_until 5 workers_are 3`
 workers_are() {
-    [ "$(workers "" | wc -l)" -eq "$1" ]
+    _workers
+    ((${#WORKERS[@]} == $1))
 }
 
 # ---- looking into the server ----
@@ -355,8 +419,8 @@ hold() {
     local id base
     for id in "$@"; do
         base=$BATS_TEST_TMPDIR/hold.$id
-        rm -f "$base.in" "$base.out" "$base.err"
-        mkfifo "$base.in" || return
+        [ -p "$base.in" ] || mkfifo "$base.in" || return
+        : >"$base.out" # or what an earlier one said would count
         "$WIRE" "$PORT" say connected timeout 600000 expect READY say ready wait close \
             <>"$base.in" >"$base.out" 2>"$base.err" 3>&- 4>&- &
         HELD[$id]=$!
@@ -375,7 +439,7 @@ held() {
 
 # is_served ID: whether READY has come
 is_served() {
-    grep -qx ready "$BATS_TEST_TMPDIR/hold.$1.out"
+    _has_line "$BATS_TEST_TMPDIR/hold.$1.out" ready
 }
 
 # release ID...: each closes its connection, served or not, and is gone
@@ -398,12 +462,12 @@ release() {
 _hold_says() {
     local base=$BATS_TEST_TMPDIR/hold.$1
     wait_until "$WAIT_SECONDS" _says_or_gone "$base.out" "$2" "${HELD[$1]}" 2>/dev/null || true
-    grep -qx "$2" "$base.out" ||
+    _has_line "$base.out" "$2" ||
         fail "the held client $1 did not say $2; it said:" "$(cat "$base.out" "$base.err")"
 }
 
 _says_or_gone() {
-    grep -qx "$2" "$1" || is_gone "$3"
+    _has_line "$1" "$2" || is_gone "$3"
 }
 
 # ---- clients that do as they are told ----
@@ -514,7 +578,7 @@ _sleeper() {
     "$@" sleep 600 3>&- 4>&- &
     SLEEPER=$!
     track "$SLEEPER"
-    wait_until 5 grep -qx sleep "/proc/$SLEEPER/comm"
+    wait_until 5 _has_line "/proc/$SLEEPER/comm" sleep
 }
 
 # has_localhost: skips the test, or what is left of it, where that name has no address

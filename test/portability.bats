@@ -13,10 +13,6 @@ MULTIARCH=/usr/include/$(uname -m)-linux-gnu
 # musl-gcc and a 64-bit system's gcc -m32 do not look for the kernel's headers where they are.
 KERNEL="-idirafter /usr/include -idirafter $MULTIARCH"
 
-setup() {
-    [ -z "$SANITIZED" ] || skip "the plain build shows it"
-}
-
 # builds COMPILER... [-- MAKE-ARG...]: all programs with that compiler, without a word; in BIN
 builds() {
     local compiler=$1

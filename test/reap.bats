@@ -116,5 +116,6 @@ refills() {
 
 # The server has a child, a zombie included.
 adopted() {
-    _processes | awk -v parent="$SERVER_PID" '$2 == parent { found = 1 } END { exit !found }'
+    _children "$SERVER_PID"
+    ((${#CHILDREN[@]} > 0))
 }
