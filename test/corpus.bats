@@ -195,7 +195,8 @@ run_group() {
 
 # survives GROUP: all its entries, and then the server as a whole
 survives() {
-    local before
+    local - before
+    set +T # bats' trap before each command, to tell of lines, takes a third of the time
     start_server -vv --request-timeout "$TURN_S" -t "$TURN_S" -- 1
     before=$(fd_count "$SERVER_PID")
     exec {LOG}<"$SERVER_OUT"

@@ -177,7 +177,7 @@ is_gone() {
 # _stat PID: sets STATE, PARENT and NAME (proc_pid_stat(5)); fails when there is no such process
 _stat() {
     local stat rest
-    read -r stat 2>/dev/null <"/proc/$1/stat" || return
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return 1 # a bare one means another in a trap (bash(1))
     rest=${stat##*) }
     STATE=${rest:0:1}
     rest=${rest:2}
@@ -213,9 +213,10 @@ _named() {
     _family "${@:2}"
     NAMED=
     for pid in "${FAMILY[@]}"; do
-        _stat "$pid" && [ "$NAME" = "$1" ] || continue
-        NAMED=$pid
-        return
+        if _stat "$pid" && [ "$NAME" = "$1" ]; then
+            NAMED=$pid
+            return
+        fi
     done
     return 1
 }
