@@ -159,7 +159,7 @@ refuses() {
         # A close with unread bytes is a reset, after which steps fail; but it never got anything.
         [[ $status -eq 0 || ($status -eq 1 && $output != *' got "'*) ]] || fail "$output"
     done
-    assert_eq "$(ls "$ROOT") $(cat "$ROOT/f")" "f hello" "the tree"
+    assert_eq "$(ls "$ROOT") $(<"$ROOT/f")" "f hello" "the tree"
 }
 
 @test "a crowd that is refused takes no slot and no place in the queue" {

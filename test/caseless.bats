@@ -32,8 +32,8 @@ mount_caseless() {
     wait_until "$WAIT_SECONDS" _says_or_gone "$says.out" ready "$MOUNT"
     if ! grep -qx ready "$says.out"; then
         wait "$MOUNT" || status=$?
-        [ "$status" -ne 3 ] || skip "$(cat "$says.err")"
-        fail "no filesystem: $(cat "$says.err")"
+        [ "$status" -ne 3 ] || skip "$(<"$says.err")"
+        fail "no filesystem: $(<"$says.err")"
     fi
     [ "$EUID" -eq 0 ] || user=("--user=/proc/$MOUNT/ns/user" --preserve-credentials)
     INSIDE=(nsenter "${user[@]}" "--mount=/proc/$MOUNT/ns/mnt")

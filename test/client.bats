@@ -3,79 +3,10 @@
 # ferry does what its command line says, prints the lab's lines, and keeps bytes, lines and progress
 # apart: with a server that works. What it does when something goes wrong is in client_errors.bats.
 
-load lib
+# What ferry.bash sets, and what it reads:
+# shellcheck disable=SC2034,SC2153
 
-OUT=$BATS_TEST_TMPDIR/out
-ERR=$BATS_TEST_TMPDIR/err
-
-# Everything local happens in HERE.
-setup() {
-    HERE=$BATS_TEST_TMPDIR/here
-    mkdir -p "$HERE" "$ROOT"
-    cd "$HERE" || return
-}
-
-# ferry ARGUMENT...: sets STATUS; what it prints is in OUT and in ERR
-ferry() {
-    STATUS=0
-    timeout 60 "${PREFIX[@]}" "$FERRY" "$@" >"$OUT" 2>"$ERR" || STATUS=$?
-}
-PREFIX=() # goes before ferry
-
-# ferry_behind ARGUMENT...: the same in the background; client_ends waits for it
-ferry_behind() {
-    rm -f "$OUT" "$ERR"
-    "$FERRY" "$@" >"$OUT" 2>"$ERR" 3>&- 4>&- &
-    CLIENT=$!
-    track "$CLIENT"
-}
-
-client_ends() {
-    wait_until 60 is_gone "$CLIENT"
-    STATUS=0
-    wait "$CLIENT" || STATUS=$?
-}
-
-# prints FILE LINE...: FILE holds these lines and nothing else
-prints() {
-    local file=$1
-    shift
-    printf '%s\n' "$@" >"$BATS_TEST_TMPDIR/expected"
-    cmp -s "$file" "$BATS_TEST_TMPDIR/expected" ||
-        fail "$file differs" "  got:" "$(cat "$file")" "  want:" "$(printf '%s\n' "$@")"
-}
-
-# succeeds LINE...: status 0, these lines on standard output, nothing on standard error
-succeeds() {
-    assert_eq "$STATUS" 0 "exit status ($(cat "$ERR"))"
-    prints "$OUT" "$@"
-    assert_eq "$(cat "$ERR")" "" "standard error"
-}
-
-# only_files DIR NAME...: what DIR holds, hidden files included
-only_files() {
-    local dir=$1
-    shift
-    assert_eq "$(LC_ALL=C ls -A "$dir")" "$(printf '%s\n' "$@" | LC_ALL=C sort)" "files in $dir"
-}
-
-# fake STEP...: a scripted server for one client; sets PORT. A line in FAKE.in ends its `wait`.
-fake() {
-    FAKE=$BATS_TEST_TMPDIR/fake
-    rm -f "$FAKE".*
-    mkfifo "$FAKE.in"
-    "$BIN/test/fakeserver" "$@" <>"$FAKE.in" >"$FAKE.out" 2>"$FAKE.err" 3>&- 4>&- &
-    FAKE_PID=$!
-    track "$FAKE_PID"
-    wait_until "$WAIT_SECONDS" test -s "$FAKE.out"
-    read -r PORT <"$FAKE.out"
-}
-
-# Everything went as the scripted server was told to expect.
-fake_is_content() {
-    wait_until "$WAIT_SECONDS" is_gone "$FAKE_PID"
-    wait "$FAKE_PID" || fail "$(cat "$FAKE.err")"
-}
+load ferry
 
 # ---- the three verbs ----
 
@@ -180,7 +111,7 @@ fake_is_content() {
     mkdir -p dir/deep
     echo content >dir/deep/x
     ferry 127.0.0.1 "$PORT" PUT dir/deep/x
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     only_files "$ROOT" x
     assert_file_eq "$ROOT/x" dir/deep/x
 }
@@ -192,7 +123,7 @@ fake_is_content() {
     mkdir -p "$dir"
     echo content >"$dir/x"
     ferry 127.0.0.1 "$PORT" PUT "$dir/x"
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     assert_file_eq "$ROOT/x" "$dir/x"
 }
 
@@ -328,7 +259,7 @@ fake_is_content() {
     chmod 600 "$ROOT/x"
     umask 027
     ferry 127.0.0.1 "$PORT" GET x
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     assert_eq "$(stat -c %a x)" 640 "mode"
 }
 
@@ -398,7 +329,7 @@ fake_is_content() {
         ferry 127.0.0.1 "$PORT" GET sub/x -o "$dir"
         succeeds "client receiving file sub/x (2 bytes)" "Complete"
         ferry 127.0.0.1 "$PORT" GET sub/x y -o "$dir"
-        assert_eq "$STATUS" 0 "$(cat "$ERR")"
+        assert_eq "$STATUS" 0 "$(<"$ERR")"
         only_files dir x y
         assert_file_eq dir/x "$ROOT/sub/x"
     done
@@ -414,7 +345,7 @@ fake_is_content() {
     succeeds "client sending file from/x (2 bytes)" "Complete"
     only_files "$ROOT/sub" x
     ferry -j 2 127.0.0.1 "$PORT" PUT from/x y -o sub/
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     only_files "$ROOT/sub" x y
     assert_file_eq "$ROOT/sub/y" y
 }
@@ -434,7 +365,7 @@ fake_is_content() {
     exec 7>&-
     prints "$OUT" "client receiving file x (4 bytes)" "Complete"
     client_ends
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
 }
 
 # ---- the server's address ----
@@ -447,7 +378,7 @@ fake_is_content() {
     succeeds "client receiving file x (8 bytes)" "Complete"
     RES_OPTIONS="timeout:1 attempts:1" ferry '[127.0.0.1]' "$PORT" GET x
     assert_eq "$STATUS" 1 "exit status"
-    assert_contains "$(cat "$ERR")" "no address for [127.0.0.1]"
+    assert_contains "$(<"$ERR")" "no address for [127.0.0.1]"
 }
 
 @test "the server may be given by name, by IPv4 number and by IPv6 number" {
@@ -478,7 +409,7 @@ fake_is_content() {
         start_server -b "$address"
         echo "content of $address" >"$ROOT/x"
         ferry twofold "$PORT" GET x
-        assert_eq "$STATUS" 0 "$(cat "$ERR")"
+        assert_eq "$STATUS" 0 "$(<"$ERR")"
         assert_file_eq x "$ROOT/x"
         stop_server
     done
@@ -525,7 +456,7 @@ fake_is_content() {
     succeeds_silently
     ferry -s -j 2 127.0.0.1 "$PORT" GET x missing
     assert_eq "$STATUS" 1 "exit status"
-    assert_eq "$(cat "$OUT")" "" "standard output"
+    prints_nothing "$OUT"
     prints "$ERR" "server error: missing does not exist"
     ferry -s 127.0.0.1 "$PORT" GET x -o -
     assert_eq "$(cat "$OUT" "$ERR")" content "the bytes and no more"
@@ -567,12 +498,12 @@ succeeds_silently() {
     for option in -h --help; do
         ferry "$option"
         assert_eq "$STATUS" 0 "exit status"
-        assert_eq "$(cat "$ERR")" "" "standard error"
-        assert_contains "$(cat "$OUT")" "Usage: ferry [OPTION]... HOST PORT GET|PUT|DEL FILE..."
+        prints_nothing "$ERR"
+        assert_contains "$(<"$OUT")" "Usage: ferry [OPTION]... HOST PORT GET|PUT|DEL FILE..."
     done
     for option in -o --output -q --quiet -j --jobs -w --wait -t --timeout --connect-timeout -s \
         --silent --bare -h --help -V --version; do
-        assert_contains "$(cat "$OUT")" " $option"
+        assert_contains "$(<"$OUT")" " $option"
     done
 }
 
@@ -581,7 +512,7 @@ succeeds_silently() {
     for option in -V --version; do
         ferry "$option"
         assert_eq "$STATUS" 0 "exit status"
-        assert_eq "$(cat "$ERR")" "" "standard error"
+        prints_nothing "$ERR"
         assert_eq "$(wc -l <"$OUT")" 1 "lines"
         grep -qxE 'ferry [0-9]+\.[0-9]+\.[0-9]+' "$OUT"
     done

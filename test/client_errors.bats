@@ -5,10 +5,10 @@
 # a server that refuses, dies, lies or speaks something else, a local file or directory that is not
 # what it should be, a full disk, a signal. Most servers here are scripted (probes/fakeserver.c).
 
-load lib
+# What ferry.bash sets, and what it reads:
+# shellcheck disable=SC2034,SC2153
 
-OUT=$BATS_TEST_TMPDIR/out
-ERR=$BATS_TEST_TMPDIR/err
+load ferry
 
 # What a scripted server says and hears before a GET's size, and before its bytes.
 BEFORE_SIZE=(send READY expect $'GET file\n' send OK expect READY)
@@ -22,37 +22,9 @@ GONE='client error: (127\.0\.0\.1 port [0-9]+ closed the connection|connection t
 GONE+='|cannot connect to .*: Connection reset by peer)' # a reset may be as quick as that
 STRANGER='client error: 127\.0\.0\.1 port [0-9]+ does not speak this protocol'
 
-# Everything local happens in HERE.
-setup() {
-    HERE=$BATS_TEST_TMPDIR/here
-    mkdir -p "$HERE" "$ROOT"
-    cd "$HERE" || return
-}
-
-# ferry ARGUMENT...: sets STATUS; what it prints is in OUT and in ERR
-ferry() {
-    STATUS=0
-    timeout 60 "${PREFIX[@]}" "$FERRY" "$@" >"$OUT" 2>"$ERR" || STATUS=$?
-}
-PREFIX=() # goes before ferry: (strace ...)
-
 ferry_unprivileged() {
     STATUS=0
     unprivileged "$FERRY" "$@" >"$OUT" 2>"$ERR" || STATUS=$?
-}
-
-# ferry_behind ARGUMENT...: the same in the background; client_ends waits for it
-ferry_behind() {
-    rm -f "$OUT" "$ERR"
-    "${PREFIX[@]}" "$FERRY" "$@" >"$OUT" 2>"$ERR" 3>&- 4>&- &
-    CLIENT=$!
-    track "$CLIENT"
-}
-
-client_ends() {
-    wait_until 60 is_gone "$CLIENT"
-    STATUS=0
-    wait "$CLIENT" || STATUS=$?
 }
 
 # fails REGEX: status 1, no "Complete", and one line on standard error, which matches
@@ -60,7 +32,7 @@ fails() {
     local lines
     mapfile -t lines <"$ERR"
     assert_eq "$STATUS" 1 "exit status"
-    assert_eq "${#lines[@]}" 1 "number of lines, with $(cat "$ERR"),"
+    assert_eq "${#lines[@]}" 1 "number of lines, with $(<"$ERR"),"
     [[ ${lines[0]} =~ ^($1)$ ]] ||
         fail "standard error differs" "  got:  ${lines[0]}" "  want: $1"
     if grep -q '^Complete' "$OUT"; then
@@ -71,24 +43,6 @@ fails() {
 # Everything there is to know of the files here: that none was touched, and that there is no other.
 state() {
     find . -mindepth 1 -printf '%p %y %m %i %s %T@\n' -type f -exec cat {} +
-}
-
-# fake STEP...: a scripted server for one client; sets PORT. A line in FAKE.in ends its `wait`.
-fake() {
-    FAKE=$BATS_TEST_TMPDIR/fake
-    rm -f "$FAKE".*
-    mkfifo "$FAKE.in"
-    "$BIN/test/fakeserver" "$@" <>"$FAKE.in" >"$FAKE.out" 2>"$FAKE.err" 3>&- 4>&- &
-    FAKE_PID=$!
-    track "$FAKE_PID"
-    wait_until "$WAIT_SECONDS" test -s "$FAKE.out"
-    read -r PORT <"$FAKE.out"
-}
-
-# Everything went as the scripted server was told to expect.
-fake_is_content() {
-    wait_until "$WAIT_SECONDS" is_gone "$FAKE_PID"
-    wait "$FAKE_PID" || fail "$(cat "$FAKE.err")"
 }
 
 # Afterwards, the client that comes now is the first that the scripted server sees.
@@ -454,7 +408,7 @@ END
     for verb in GET PUT DEL; do
         ferry 127.0.0.1 1 "$verb" file
         fails 'client error: cannot connect to 127\.0\.0\.1 port 1: Connection refused'
-        assert_eq "$(cat "$OUT")" "" "standard output"
+        assert_eq "$(<"$OUT")" "" "standard output"
     done
     assert_eq "$(state)" "$before" "the directory"
 }
@@ -503,7 +457,7 @@ END
     sleep 1.2 # longer than -w says
     echo go on 1<>"$FAKE.in"
     client_ends
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     assert_eq "$(cat file)" data "content"
 }
 
@@ -590,7 +544,7 @@ prints_to() {
     assert_file_eq a "$ROOT/a"
     assert_file_eq b "$ROOT/b"
     prints_to /dev/full -s 127.0.0.1 "$PORT" GET a
-    assert_eq "$STATUS$(cat "$ERR")" 0 "exit status and standard error of what says nothing"
+    assert_eq "$STATUS$(<"$ERR")" 0 "exit status and standard error of what says nothing"
     for option in --help --version; do
         prints_to /dev/full "$option"
         fails "$words"
@@ -611,8 +565,8 @@ prints_to() {
     fake "${BEFORE_SIZE[@]}" size 4 expect OK send data wait send DONE gone
     { "$FERRY" 127.0.0.1 "$PORT" GET file 2>"$ERR" || echo "$?" >"$BATS_TEST_TMPDIR/status"; } |
         { head -n 1 >"$OUT"; exec <&-; echo go on 1<>"$FAKE.in"; }
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/status")" 1 "exit status"
-    assert_eq "$(cat "$ERR")" "client error: cannot write to standard output: Broken pipe" \
+    assert_eq "$(<"$BATS_TEST_TMPDIR/status")" 1 "exit status"
+    assert_eq "$(<"$ERR")" "client error: cannot write to standard output: Broken pipe" \
         "standard error"
     assert_eq "$(cat file)" data "content"
     fake_is_content
@@ -682,7 +636,7 @@ misused() {
     mapfile -t lines <"$ERR"
     assert_eq "$STATUS" 2 "exit status of ferry $*"
     assert_eq "$(<"$OUT")" "" "standard output of ferry $*"
-    assert_eq "${#lines[@]}" 1 "number of lines, with $(cat "$ERR"),"
+    assert_eq "${#lines[@]}" 1 "number of lines, with $(<"$ERR"),"
     assert_contains "${lines[0]}" "$part"
     assert_eq "${lines[0]%%:*}" ferry "the program's name"
 }

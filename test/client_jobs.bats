@@ -2,38 +2,10 @@
 #
 # ferry -j N moves several files at once, never more than N, and tells of each that fails.
 
-load lib
+# What ferry.bash sets, and what it reads:
+# shellcheck disable=SC2034,SC2153
 
-OUT=$BATS_TEST_TMPDIR/out
-ERR=$BATS_TEST_TMPDIR/err
-
-# Everything local happens in HERE.
-setup() {
-    HERE=$BATS_TEST_TMPDIR/here
-    mkdir -p "$HERE" "$ROOT"
-    cd "$HERE" || return
-}
-
-# ferry ARGUMENT...: sets STATUS; what it prints is in OUT and in ERR
-ferry() {
-    STATUS=0
-    timeout 60 "${PREFIX[@]}" "$FERRY" "$@" >"$OUT" 2>"$ERR" || STATUS=$?
-}
-PREFIX=() # goes before ferry
-
-# ferry_behind ARGUMENT...: the same in the background; client_ends waits for it
-ferry_behind() {
-    rm -f "$OUT" "$ERR"
-    "$FERRY" "$@" >"$OUT" 2>"$ERR" 3>&- 4>&- &
-    CLIENT=$!
-    track "$CLIENT"
-}
-
-client_ends() {
-    wait_until 60 is_gone "$CLIENT"
-    STATUS=0
-    wait "$CLIENT" || STATUS=$?
-}
+load ferry
 
 # six_files DIR: 1 to 6, of different sizes
 six_files() {
@@ -68,7 +40,7 @@ connected() {
     done
     ferry -j 3 127.0.0.1 "$PORT" GET 1 2 3 4 5 6
     assert_eq "$STATUS" 0 "exit status"
-    assert_eq "$(cat "$ERR")" "" "standard error"
+    assert_eq "$(<"$ERR")" "" "standard error"
     printed "${lines[@]}"
     assert_eq "$(tree_sum .)" "$(tree_sum "$ROOT")" "the directory"
 }
@@ -77,10 +49,10 @@ connected() {
     start_server
     six_files .
     ferry --jobs=4 127.0.0.1 "$PORT" PUT 1 2 3 4 5 6
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     assert_eq "$(tree_sum "$ROOT")" "$(tree_sum .)" "the root"
     ferry --jobs 4 127.0.0.1 "$PORT" DEL 1 2 3 5 6
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     assert_eq "$(ls -A "$ROOT")" 4 "what is left"
 }
 
@@ -104,7 +76,7 @@ connected() {
     assert_eq "$(LC_ALL=C ls -A)" $'1\n2' "files here"
     release last
     client_ends
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     assert_eq "$(tree_sum .)" "$(tree_sum "$ROOT")" "the directory"
 }
 
@@ -124,7 +96,7 @@ connected() {
     assert_eq "$(ls -A)" 1 "files here"
     release last
     client_ends
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     assert_eq "$(LC_ALL=C ls -A)" $'1\n2' "files here"
 }
 
@@ -154,7 +126,7 @@ connected() {
             "$(printf 'client error: %s: %s\n' b "$refused" sub/a "$refused")" "standard error"
     done
     ferry -j 2 127.0.0.1 1 DEL a
-    assert_eq "$(cat "$ERR")" "client error: $refused" "standard error for one file"
+    assert_eq "$(<"$ERR")" "client error: $refused" "standard error for one file"
 }
 
 @test "a refusal whose words do not name the file gets its name in front" {
@@ -165,7 +137,7 @@ connected() {
     wait_until "$WAIT_SECONDS" test -s "$base.out"
     at=$(head -n 1 "$base.out")
     ferry 127.0.0.1 "$at" GET sub/room b
-    assert_eq "$(cat "$ERR")" "server error: sub/room: no room
+    assert_eq "$(<"$ERR")" "server error: sub/room: no room
 client error: b: cannot connect to 127.0.0.1 port $at: Connection refused" "standard error"
 }
 
@@ -195,7 +167,7 @@ client error: b: cannot connect to 127.0.0.1 port $at: Connection refused" "stan
     assert_eq "$STATUS" 1 "exit status"
     assert_eq "$(grep -c '^Complete [123]$' "$OUT")" 2 "lines Complete"
     assert_eq "$(find . -type f | wc -l)" 2 "files here"
-    grep -qxE 'client error: [12]: killed by signal 9' "$ERR" || fail "$(cat "$ERR")"
+    grep -qxE 'client error: [12]: killed by signal 9' "$ERR" || fail "$(<"$ERR")"
 }
 
 @test "when ferry is killed, its jobs end too and leave nothing" {
@@ -224,12 +196,12 @@ client error: b: cannot connect to 127.0.0.1 port $at: Connection refused" "stan
     start_server
     six_files "$ROOT"
     ferry -j 5 127.0.0.1 "$PORT" GET 1 -o here
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     printed "client receiving file 1 (100000 bytes)" Complete
     assert_file_eq here "$ROOT/1"
     ferry -j 5 127.0.0.1 "$PORT" GET missing
     assert_eq "$STATUS" 1 "exit status"
-    assert_eq "$(cat "$ERR")" "server error: missing does not exist" "standard error"
+    assert_eq "$(<"$ERR")" "server error: missing does not exist" "standard error"
 }
 
 @test "-j works though SIGCHLD came ignored" {

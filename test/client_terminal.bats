@@ -4,19 +4,17 @@
 # What a person sees at a terminal: how far a transfer is, or how long the wait for a slot has
 # been, on a line of its own that goes away again. Only there: never in a file, a pipe, or with -q.
 
-load lib
+# What ferry.bash sets, and what it reads:
+# shellcheck disable=SC2034,SC2153
 
-OUT=$BATS_TEST_TMPDIR/out
-ERR=$BATS_TEST_TMPDIR/err
+load ferry
+
 SCREEN=$BATS_TEST_TMPDIR/screen # what the terminal got
 
 BAR='[0-9]+% (\[=*>? *\] )?[0-9.]+ [KMG]?i?B +[0-9.]+ [KMG]?i?B/s +([0-9]+:)*[0-9-]+:[0-9-]{2} left'
 
-# Everything local happens in HERE.
 setup() {
-    HERE=$BATS_TEST_TMPDIR/here
-    mkdir -p "$HERE" "$ROOT"
-    cd "$HERE" || return
+    here || return
     script -qec true /dev/null </dev/null >/dev/null 2>&1 ||
         skip "script(1), of util-linux, is what makes a terminal here"
 }
@@ -73,18 +71,6 @@ slow_get() {
     exec 7<fifo
 }
 
-# fake STEP...: a scripted server for one client; sets PORT. A line in FAKE.in ends its `wait`.
-fake() {
-    FAKE=$BATS_TEST_TMPDIR/fake
-    rm -f "$FAKE".*
-    mkfifo "$FAKE.in"
-    "$BIN/test/fakeserver" "$@" <>"$FAKE.in" >"$FAKE.out" 2>"$FAKE.err" 3>&- 4>&- &
-    FAKE_PID=$!
-    track "$FAKE_PID"
-    wait_until "$WAIT_SECONDS" test -s "$FAKE.out"
-    read -r PORT <"$FAKE.out"
-}
-
 @test "a GET shows a bar, percent, rate and time left, and in the end how long it took" {
     slow_get 80
     trickle '^ *[1-9][0-9]% \[=+> *\] [0-9.]+ MiB +[0-9.]+ [KMG]iB/s +[0-9]+:[0-9]{2} left$'
@@ -93,7 +79,7 @@ fake() {
     assert_eq "$STATUS" 0 "exit status"
     left_on_screen | grep -qxE '100% 32\.0 MiB in [0-9]+\.[0-9] s, [0-9.]+ [KMG]iB/s'
     assert_eq "$(left_on_screen | wc -l)" 1 "lines left on the screen"
-    assert_eq "$(cat "$OUT")" $'client receiving file file (33554432 bytes)\nComplete' "the lines"
+    assert_eq "$(<"$OUT")" $'client receiving file file (33554432 bytes)\nComplete' "the lines"
 }
 
 @test "the percentage only grows, up to 100" {
@@ -159,7 +145,7 @@ fake() {
         >"$BATS_TEST_TMPDIR/full.out" 3>&- 4>&- &
     track "$!"
     wait_until "$WAIT_SECONDS" test -s "$BATS_TEST_TMPDIR/full.out"
-    port=$(cat "$BATS_TEST_TMPDIR/full.out")
+    port=$(<"$BATS_TEST_TMPDIR/full.out")
     on_terminal 80 "exec '$FERRY' --connect-timeout 2 127.0.0.1 $port GET file >'$OUT'"
     terminal_ends
     assert_eq "$STATUS" 1 "exit status"
@@ -212,7 +198,7 @@ fake() {
     on_terminal 80 "exec '$FERRY' -q 127.0.0.1 $PORT GET file >'$OUT'"
     terminal_ends
     assert_eq "$STATUS" 0 "exit status"
-    assert_eq "$(cat "$SCREEN")" "" "the screen"
+    assert_eq "$(<"$SCREEN")" "" "the screen"
     assert_eq "$(stat -c %s file)" 8388608 "size"
     hold one
     held one
@@ -229,7 +215,7 @@ fake() {
     on_terminal 80 "exec '$FERRY' -j 2 127.0.0.1 $PORT GET a b >'$OUT'"
     terminal_ends
     assert_eq "$STATUS" 0 "exit status"
-    assert_eq "$(cat "$SCREEN")" "" "the screen"
+    assert_eq "$(<"$SCREEN")" "" "the screen"
 }
 
 @test "standard error that is no terminal gets no bar, though standard output is one" {
@@ -238,7 +224,7 @@ fake() {
     on_terminal 80 "exec '$FERRY' 127.0.0.1 $PORT GET file 2>'$ERR'"
     terminal_ends
     assert_eq "$STATUS" 0 "exit status"
-    assert_eq "$(cat "$ERR")" "" "standard error"
+    assert_eq "$(<"$ERR")" "" "standard error"
     assert_eq "$(tr -d '\r' <"$SCREEN")" $'client receiving file file (8388608 bytes)\nComplete' \
         "the screen"
 }

@@ -45,7 +45,7 @@ ends() {
     local status=0 err=$BATS_TEST_TMPDIR/ferry.$1.err
     wait_until 30 is_gone "${FERRIES[$1]}" || fail "$1 still runs"
     wait "${FERRIES[$1]}" || status=$?
-    assert_eq "$status" "$2" "exit status of $1, with $(cat "$err"),"
+    assert_eq "$status" "$2" "exit status of $1, with $(<"$err"),"
     [[ $(<"$err") =~ ^($3)$ ]] ||
         fail "standard error of $1 differs" "  got:  $(<"$err")" "  want: $3"
 }
@@ -128,7 +128,7 @@ silent() {
     wait_for_line "$BATS_TEST_TMPDIR/fake.patient.out" asked
     go patient
     ends patient 0 ""
-    grep -qE 'poll\(.*(, -1\)|, NULL, )' "$seen" || fail "$(cat "$seen")"
+    grep -qE 'poll\(.*(, -1\)|, NULL, )' "$seen" || fail "$(<"$seen")"
 }
 
 @test "--connect-timeout bounds the wait for a connection, and -w does where it is shorter" {

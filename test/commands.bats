@@ -121,18 +121,14 @@ by_hand() {
         wait_until 60 grep -q "$line" "$said"
         group_interrupted "$group"
         wait_until 60 group_is_gone
-        nothing_is_left || fail "$(cat "$said")"
+        nothing_is_left || fail "$(<"$said")"
         wait "$group" || true # the last one may have been at its end
     done
 }
 
 # timeout(1) is in a group of its own, with all below it, and passes the signal on.
 group_interrupted() {
-    local pid
-    _family "$1"
-    for pid in "${FAMILY[@]}"; do
-        ! _stat "$pid" || [ "$NAME" != timeout ] || kill -INT "$pid" || true
-    done
+    ! _named timeout "$1" || kill -INT "$NAMED" || true
 }
 
 group_is_gone() {

@@ -125,7 +125,7 @@ del() {
     for name in link dir/up dir/deep/winding dirlink/file here/file here/here/here/dir/file \
         dir/again/file dirlink/again/again/up chain20; do
         wire_get "$name" "$BATS_TEST_TMPDIR/got"
-        assert_eq "$(cat "$BATS_TEST_TMPDIR/got")" inside "GET $name"
+        assert_eq "$(<"$BATS_TEST_TMPDIR/got")" inside "GET $name"
     done
     works dirlink/new here/new dir/again/new
     outside_is_untouched
@@ -138,7 +138,7 @@ del() {
     works dir/put
     refute test -L "$ROOT/dir/put"
     del dir/del
-    assert_eq "$(cat "$ROOT/file")" inside
+    assert_eq "$(<"$ROOT/file")" inside
 }
 
 @test "a link to a file outside is refused, relative, absolute and by several steps" {
@@ -253,7 +253,7 @@ is_waiting_for_a_writer() {
     # shellcheck disable=SC2016 # for that shell to expand
     timeout "$WAIT_SECONDS" sh -c 'echo woken >"$0"' "$ROOT/fifo" || fail "who waited was woken"
     wait "$!"
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/read")" woken "what the reader read"
+    assert_eq "$(<"$BATS_TEST_TMPDIR/read")" woken "what the reader read"
 }
 
 @test "a socket is refused" {
@@ -294,7 +294,7 @@ is_waiting_for_a_writer() {
     wire_put "$NEW" file
     "$WIRE" "$PORT" expect READY send 'DEL file\n' expect DONE eof
     [ "$EUID" -eq 0 ] || chmod 700 "$ROOT/dir"
-    assert_eq "$(cat "$ROOT/dir/file")" inside
+    assert_eq "$(<"$ROOT/dir/file")" inside
 }
 
 @test "a file that is there but may not be deleted says so" {
@@ -304,7 +304,7 @@ is_waiting_for_a_writer() {
     SERVER_PREFIX=(unprivileged)
     start_server
     "$WIRE" "$PORT" expect READY send 'DEL dir/file\n' expect 'ERROR: unable to delete dir/file' eof
-    assert_eq "$(cat "$ROOT/dir/file")" inside
+    assert_eq "$(<"$ROOT/dir/file")" inside
 }
 
 # ---- the root itself ----
@@ -346,8 +346,8 @@ race() {
 end_race() {
     local swaps
     echo 1<>"$BATS_TEST_TMPDIR/stop"
-    wait "$SWAP" || fail "$(cat "$BATS_TEST_TMPDIR/swaps")"
-    swaps=$(cat "$BATS_TEST_TMPDIR/swaps")
+    wait "$SWAP" || fail "$(<"$BATS_TEST_TMPDIR/swaps")"
+    swaps=$(<"$BATS_TEST_TMPDIR/swaps")
     [ "${swaps% swaps}" -ge 2000 ] || fail "only $swaps"
 }
 

@@ -284,10 +284,10 @@ enough_swaps() {
         wait "$!"
     done
     echo >"$BATS_TEST_TMPDIR/stop"
-    wait "$swapper" || fail "$(cat "$BATS_TEST_TMPDIR/swaps")"
+    wait "$swapper" || fail "$(<"$BATS_TEST_TMPDIR/swaps")"
     both_met swapped
     both_met other
-    grep -qx "$swaps reached" "$BATS_TEST_TMPDIR/swaps" || fail "$(cat "$BATS_TEST_TMPDIR/swaps")"
+    grep -qx "$swaps reached" "$BATS_TEST_TMPDIR/swaps" || fail "$(<"$BATS_TEST_TMPDIR/swaps")"
     refute grep 'killed by signal' "$SERVER_OUT"
 }
 

@@ -56,7 +56,7 @@ survives() {
     succeeds put || return
     assert_file_eq <(cat "$BATS_TEST_TMPDIR"/{head,tail}) "$ROOT/file" || return
     assert_file_eq "$BATS_TEST_TMPDIR/upload" "$ROOT/new" || return
-    assert_eq "$(cat "$ROOT/victim")" old "the file that was being replaced" || return
+    assert_eq "$(<"$ROOT/victim")" old "the file that was being replaced" || return
     assert_eq "$(cd "$ROOT" && echo .[!.]* *)" '.[!.]* endless file new victim' "the root" || return
     release next && stop_server
 }

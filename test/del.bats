@@ -124,7 +124,7 @@ refused() {
     refused '%s does not exist' ../outside dir/../../outside dir/../f .. ../ ../root/f "$ROOT/f" \
         "$BATS_TEST_TMPDIR/outside" out away/f absolute/f ../elsewhere/f
     assert_eq "$(tree_sum "$BATS_TEST_TMPDIR/elsewhere")" "$before" "the directory outside"
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/outside")" secret "the file outside"
+    assert_eq "$(<"$BATS_TEST_TMPDIR/outside")" secret "the file outside"
 }
 
 @test "an upload's temporary name cannot be deleted" {
@@ -161,5 +161,5 @@ refused() {
     wait_for_line "$says" '^paused$'
     wire expect READY send 'DEL f\n' expect DONE eof
     echo 1<>"$go"
-    wait "$reader" || fail "$(cat "$says")"
+    wait "$reader" || fail "$(<"$says")"
 }

@@ -53,7 +53,7 @@ assert_steps() {
     # strace has written down what a process did before it lets it go on, or end.
     wait_until "$WAIT_SECONDS" workers_are 0
     log=$(grep -lE "$said" -r "$TRACES") || fail "no worker said DONE or ERROR" || return
-    assert_eq "$(_steps_in "$log")" "$*" "the worker's steps" || fail "$(cat "$log")"
+    assert_eq "$(_steps_in "$log")" "$*" "the worker's steps" || fail "$(<"$log")"
 }
 
 _steps_in() {
@@ -198,9 +198,9 @@ del() {
     wait_for_line "$BATS_TEST_TMPDIR/says" '^ready$'
     echo mine >"$ROOT/new"
     echo 1<>"$BATS_TEST_TMPDIR/go"
-    wait "$!" || fail "$(cat "$BATS_TEST_TMPDIR/says")"
+    wait "$!" || fail "$(<"$BATS_TEST_TMPDIR/says")"
     assert_steps write fsync-file ERROR
-    assert_eq "$(cat "$ROOT/new")" mine "the file"
+    assert_eq "$(<"$ROOT/new")" mine "the file"
 }
 
 @test "a worker that dies before the last fsync has returned has not said DONE" {
@@ -221,7 +221,7 @@ del() {
 
 @test "--sync=none fsyncs nothing, and says at the start what that means" {
     start_traced -- --sync=none
-    assert_contains "$(cat "$SERVER_ERR")" "a power cut may lose files"
+    assert_contains "$(<"$SERVER_ERR")" "a power cut may lose files"
     put new expect DONE eof
     assert_steps write name DONE
     assert_file_eq "$ROOT/new" "$NEW"
@@ -237,7 +237,7 @@ del() {
 
 @test "--sync=full is the default" {
     start_traced -- --sync=full
-    assert_eq "$(cat "$SERVER_ERR")" "" "standard error"
+    assert_eq "$(<"$SERVER_ERR")" "" "standard error"
     put new expect DONE eof
     assert_steps write fsync-file name fsync-dir=. DONE
 }

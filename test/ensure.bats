@@ -46,7 +46,7 @@ ensure() {
     ensure sh env
     assert_eq "$status" 0
     assert_eq "$output" ""
-    assert_eq "$(cat "$TOLD")" ""
+    assert_eq "$(<"$TOLD")" ""
 }
 
 @test "root is told what is installed, and it is" {
@@ -55,7 +55,7 @@ ensure() {
     ensure sh cc ip
     assert_eq "$output" "installing: gcc libc6-dev iproute2"
     assert_eq "$status" 0
-    assert_contains "$(cat "$TOLD")" " install -y --no-install-recommends gcc libc6-dev iproute2"
+    assert_contains "$(<"$TOLD")" " install -y --no-install-recommends gcc libc6-dev iproute2"
     ensure sh cc ip
     assert_eq "$output" ""
 }
@@ -99,7 +99,7 @@ ensure() {
     command_says sudo 'exit 1'
     ensure sh cc bats
     assert_eq "${#lines[@]}" 1 "lines"
-    assert_eq "$(cat "$TOLD")" "" "what apt-get was told"
+    assert_eq "$(<"$TOLD")" "" "what apt-get was told"
 }
 
 @test "an ordinary user whom sudo asks for nothing gets it installed" {

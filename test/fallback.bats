@@ -179,7 +179,7 @@ go_on() {
     done
     "$WIRE" "$PORT" timeout 60000 "${steps[@]}" >"$BATS_TEST_TMPDIR/answers"
     echo 1<>"$BATS_TEST_TMPDIR/stop"
-    wait "$swap" || fail "$(cat "$BATS_TEST_TMPDIR/swaps")"
+    wait "$swap" || fail "$(<"$BATS_TEST_TMPDIR/swaps")"
     assert_eq "$(sort -u "$BATS_TEST_TMPDIR/answers")" \
         'READYERROR: dir/secret does not exist
 READYERROR: unable to create file dir/new
@@ -214,7 +214,7 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     wire_put "$NEW" other # beside it, under another hidden name
     assert_eq "$(ls -A "$ROOT")" $'.ferry-tmp.0\ndir\nfile\nother' "what is under the root"
     go_on file
-    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/file.says")"
+    wait "$CLIENT" || fail "$(<"$BATS_TEST_TMPDIR/file.says")"
     assert_file_eq "$ROOT/file" "$NEW"
     no_litter
 }
@@ -245,7 +245,7 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     echo mine >"$ROOT/new"
     tell put
     succeeds put
-    assert_eq "$(cat "$ROOT/new")" mine "the file"
+    assert_eq "$(<"$ROOT/new")" mine "the file"
     no_litter
 }
 
@@ -296,7 +296,7 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     wire_put "$OLD" other
     assert_eq "$(stat -c %a "$ROOT/.ferry-tmp.0" "$ROOT/other")" $'0\n0' "the modes"
     go_on hidden
-    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/hidden.says")"
+    wait "$CLIENT" || fail "$(<"$BATS_TEST_TMPDIR/hidden.says")"
     chmod 777 "$ROOT/hidden" 2>/dev/null
     assert_file_eq "$ROOT/hidden" "$NEW"
 
@@ -312,9 +312,9 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     half_put file
     wire_put "$OLD" replaced
     go_on second
-    wait "$second" || fail "$(cat "$BATS_TEST_TMPDIR/second.says")"
+    wait "$second" || fail "$(<"$BATS_TEST_TMPDIR/second.says")"
     go_on file
-    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/file.says")"
+    wait "$CLIENT" || fail "$(<"$BATS_TEST_TMPDIR/file.says")"
     no_litter
 }
 
@@ -327,7 +327,7 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     rm "$ROOT/.ferry-tmp.0"
     cp "$taken" "$ROOT/.ferry-tmp.0"
     go_on file
-    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/file.says")"
+    wait "$CLIENT" || fail "$(<"$BATS_TEST_TMPDIR/file.says")"
     assert_file_eq "$ROOT/file" "$OLD"
     assert_file_eq "$ROOT/.ferry-tmp.0" "$taken"
 }
@@ -342,7 +342,7 @@ READYOK\x00\x00\x00\x00\x00\x00\x00\x06insideDONE'
     "$WIRE" "$PORT" expect READY send 'GET FERRY-~1.0\n' \
         expect 'ERROR: FERRY-~1.0 does not exist' eof
     go_on file
-    wait "$CLIENT" || fail "$(cat "$BATS_TEST_TMPDIR/file.says")"
+    wait "$CLIENT" || fail "$(<"$BATS_TEST_TMPDIR/file.says")"
     exec {lock}<"$ROOT/file"
     flock "$lock"
     wire_get file "$BATS_TEST_TMPDIR/got"
@@ -380,11 +380,11 @@ overwrite() {
         track "$!"
     done
     for writer in "${writers[@]}"; do
-        wait "$writer" || fail "$(cat "$BATS_TEST_TMPDIR/writers")"
+        wait "$writer" || fail "$(<"$BATS_TEST_TMPDIR/writers")"
     done
     echo 1<>"$BATS_TEST_TMPDIR/stop"
-    wait "$watcher" || fail "$(cat "$BATS_TEST_TMPDIR/readings")"
-    assert_contains "$(cat "$BATS_TEST_TMPDIR/readings")" "of 2 versions"
+    wait "$watcher" || fail "$(<"$BATS_TEST_TMPDIR/readings")"
+    assert_contains "$(<"$BATS_TEST_TMPDIR/readings")" "of 2 versions"
     assert_file_eq "$ROOT/file" "$NEW"
     assert_file_eq "$ROOT/other" "$NEW"
     no_litter
@@ -398,7 +398,7 @@ overwrite() {
     start_server
     serves file new dir/new dir/deep/new
     injected linkat
-    assert_contains "$(cat "$TRACE")" '"/proc/self/fd/'
+    assert_contains "$(<"$TRACE")" '"/proc/self/fd/'
 }
 
 @test "without fallocate uploads work, and zeros are not written" {

@@ -174,7 +174,7 @@ on_terminal() {
     TERMINAL=$!
     track "$TERMINAL"
     wait_until "$WAIT_SECONDS" test -s "$BATS_TEST_TMPDIR/before"
-    TTY=$(cat "$BATS_TEST_TMPDIR/tty")
+    TTY=$(<"$BATS_TEST_TMPDIR/tty")
 }
 
 press() {
@@ -189,8 +189,8 @@ screen_was_left() {
 # It ends, well, and leaves the terminal as it was: line by line, echoing, with a cursor.
 terminal_ends() {
     wait_until "$WAIT_SECONDS" is_gone "$TERMINAL"
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/status")" "status 0"
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/after")" "$(cat "$BATS_TEST_TMPDIR/before")" "stty"
+    assert_eq "$(<"$BATS_TEST_TMPDIR/status")" "status 0"
+    assert_eq "$(<"$BATS_TEST_TMPDIR/after")" "$(<"$BATS_TEST_TMPDIR/before")" "stty"
     screen_was_left || fail "the screen was not left"
 }
 
@@ -260,7 +260,7 @@ is_stopped() {
     kill -TSTP "$top"
     wait_until "$WAIT_SECONDS" is_stopped "$top"
     wait_until "$WAIT_SECONDS" screen_was_left # script(1) brings it here, when it comes to it
-    assert_eq "$(stty -F "$TTY" -g)" "$(cat "$BATS_TEST_TMPDIR/before")" "stty while it sleeps"
+    assert_eq "$(stty -F "$TTY" -g)" "$(<"$BATS_TEST_TMPDIR/before")" "stty while it sleeps"
     kill -CONT "$top"
     wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
     press q

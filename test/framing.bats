@@ -393,7 +393,7 @@ twice_in_two_pieces() {
     track "$client"
     wait_for_line "$BATS_TEST_TMPDIR/says" '^said$'
     release first
-    wait "$client" || fail "$(cat "$BATS_TEST_TMPDIR/says")"
+    wait "$client" || fail "$(<"$BATS_TEST_TMPDIR/says")"
     has n hello
 }
 

@@ -49,7 +49,7 @@ finish() {
     echo 1<>"$BATS_TEST_TMPDIR/go"
     status=0
     wait "$client" || status=$?
-    said=$(cat "$BATS_TEST_TMPDIR/says")
+    said=$(<"$BATS_TEST_TMPDIR/says")
 }
 
 @test "GET takes turns: READY, OK, the size, then the bytes and DONE" {

@@ -260,7 +260,7 @@ room_for() {
     release first
     echo 1<>"$BATS_TEST_TMPDIR/go"
     wait_until 120 is_gone "$waiters"
-    wait "$waiters" || fail "$(cat "$BATS_TEST_TMPDIR/waiters")"
+    wait "$waiters" || fail "$(<"$BATS_TEST_TMPDIR/waiters")"
     wait_for_line "$BATS_TEST_TMPDIR/waiters" "^served $((2 * sample))\$"
     get_f
 }

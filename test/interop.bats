@@ -38,14 +38,14 @@ lab_client_works() {
     cp "$ROOT/get-small" "$ROOT/to-delete"
     lab_client "$style" GET get-empty GET get-small GET get-large \
         PUT put-small PUT put-large DEL to-delete
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     # No turn parts OK from DONE when a file has no bytes: who takes one recv for one message does
     # not get so far with any server.
     case $style in
     chunky | ahead) lab_client "$style" PUT put-empty ;;
     *) : >"$ROOT/put-empty" ;;
     esac
-    assert_eq "$STATUS" 0 "$(cat "$ERR")"
+    assert_eq "$STATUS" 0 "$(<"$ERR")"
     for name in empty small large; do
         assert_file_eq "get-$name" "$ROOT/get-$name"
         wait_until "$WAIT_SECONDS" cmp "$ROOT/put-$name" "put-$name"
@@ -69,9 +69,9 @@ lab_client_is_refused() {
     echo content >here
     lab_client "$style" GET missing
     assert_eq "$STATUS" 1 "exit status of GET"
-    assert_contains "$(cat "$ERR")" "ERROR: missing does not exist"
+    assert_contains "$(<"$ERR")" "ERROR: missing does not exist"
     lab_client "$style" DEL missing PUT here
-    assert_contains "$(cat "$ERR")" "${2-ERROR: missing does not exist}"
+    assert_contains "$(<"$ERR")" "${2-ERROR: missing does not exist}"
     wait_until "$WAIT_SECONDS" cmp "$ROOT/here" here
 }
 
@@ -80,8 +80,8 @@ lab_server() {
     (cd "$ROOT" && exec python3 "$PEERS/lab_server.py" "$1" 0 "${@:2}") \
         >"$OUT.server" 2>"$ERR.server" 3>&- 4>&- &
     track "$!"
-    wait_for_line "$OUT.server" '^[0-9]+$' || fail "$(cat "$ERR.server")"
-    PORT=$(cat "$OUT.server")
+    wait_for_line "$OUT.server" '^[0-9]+$' || fail "$(<"$ERR.server")"
+    PORT=$(<"$OUT.server")
 }
 
 # ferry ARGUMENT...: sets STATUS; what it prints is in OUT and in ERR
@@ -101,7 +101,7 @@ ferry_works() {
     assert_eq "$STATUS" 0 "$(cat "$ERR" "$ERR.server")"
     ferry "$@" 127.0.0.1 "$PORT" PUT put-empty put-small put-large
     assert_eq "$STATUS" 0 "$(cat "$ERR" "$ERR.server")"
-    assert_eq "$(cat "$OUT")" "$(printf 'client sending file put-%s bytes)\nComplete\n' \
+    assert_eq "$(<"$OUT")" "$(printf 'client sending file put-%s bytes)\nComplete\n' \
         'empty (0' 'small (5' 'large (300001')" "standard output"
     for name in empty small large; do
         assert_file_eq "get-$name" "$ROOT/get-$name"
@@ -112,7 +112,7 @@ ferry_works() {
     assert_eq "$(find "$ROOT" -type f | wc -l)" 4 "files on the server"
     ferry "$@" 127.0.0.1 "$PORT" GET get-small
     assert_eq "$STATUS" 1 "exit status"
-    assert_eq "$(cat "$ERR")" "server error: get-small does not exist" "standard error"
+    assert_eq "$(<"$ERR")" "server error: get-small does not exist" "standard error"
 }
 
 # ---- their clients, our server ----
@@ -189,7 +189,7 @@ ferry_works() {
     echo content >"$ROOT/x"
     ferry 127.0.0.1 "$PORT" GET x
     assert_eq "$STATUS" 1 "exit status without --bare"
-    assert_eq "$(cat "$ERR")" 'server error: x\x0a does not exist' "standard error"
+    assert_eq "$(<"$ERR")" 'server error: x\x0a does not exist' "standard error"
     rm "$ROOT/x"
     ferry_works --bare
 }

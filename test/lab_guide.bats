@@ -57,8 +57,8 @@ prints() {
     dir=$(mktemp -d "$BATS_TEST_TMPDIR/run.XXXX")
     said=$(env -u SERVER BATS_TEST_TMPDIR="$dir" BIN="$2" \
         timeout 60 "$PROJECT/scripts/exercise" "$1" 2>"$dir/err" 3>&- 4>&-) || status=$?
-    [ "$status" -eq 0 ] || fail "exercise $1, status $status: $said" "$(cat "$dir/err")" || return
-    assert_eq "$said" "$3" "what exercise $1 prints, with $2" || fail "$(cat "$dir/err")"
+    [ "$status" -eq 0 ] || fail "exercise $1, status $status: $said" "$(<"$dir/err")" || return
+    assert_eq "$said" "$3" "what exercise $1 prints, with $2" || fail "$(<"$dir/err")"
 }
 
 # shows NUMBER: the exercise does what the guide says
@@ -75,7 +75,7 @@ shows() {
     build_changed "$patch" "$changed"
     prints "$1" "$changed/build" "$after"
     wait "$!" || true
-    [ -e "$BATS_TEST_TMPDIR/good" ] || fail "$(cat "$BATS_TEST_TMPDIR/before")"
+    [ -e "$BATS_TEST_TMPDIR/good" ] || fail "$(<"$BATS_TEST_TMPDIR/before")"
 }
 
 @test "there are ten exercises, each with a test here, and every patch is the solution of one" {

@@ -30,7 +30,7 @@ has_lines() {
 ends() {
     wait_until "$WAIT_SECONDS" has_lines "$1"
     assert_eq "$(wc -l <"$LEDGER")" "$1" "lines"
-    each "$2" >"$BATS_TEST_TMPDIR/each" || fail "no ledger: $(cat "$LEDGER")"
+    each "$2" >"$BATS_TEST_TMPDIR/each" || fail "no ledger: $(<"$LEDGER")"
     assert_eq "$(tail -n 1 "$BATS_TEST_TMPDIR/each")" "$3" "$2"
 }
 
@@ -267,7 +267,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
     done
     stop_server
     assert_eq "$(grep -c 'cannot write the ledger' "$SERVER_ERR")" 1 "complaints"
-    assert_contains "$(cat "$SERVER_ERR")" \
+    assert_contains "$(<"$SERVER_ERR")" \
         "$SERVER: cannot write the ledger $LEDGER: No space left on device; serving goes on"
 }
 
@@ -279,7 +279,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
     printf x >"$ROOT/f"
     # More lines than a pipe has room for (64 KiB).
     "$SWARM" -c 8 -n 400 "$PORT" GET f
-    assert_contains "$(cat "$SERVER_ERR")" 'cannot write the ledger'
+    assert_contains "$(<"$SERVER_ERR")" 'cannot write the ledger'
     exec {reader}<&-
     # And then without any reader: no SIGPIPE.
     "$SWARM" -c 8 -n 10 "$PORT" GET f
@@ -300,7 +300,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
     hold b
     release b
     wait_until "$WAIT_SECONDS" has_lines 2
-    assert_eq "$(head -n 1 "$LEDGER")" "$(cat "$BATS_TEST_TMPDIR/half")" "the half line"
+    assert_eq "$(head -n 1 "$LEDGER")" "$(<"$BATS_TEST_TMPDIR/half")" "the half line"
     sed -i 1d "$LEDGER"
     ends 1 'c["client"], c["outcome"]' "(2, 'client-gone')"
 }

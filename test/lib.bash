@@ -278,7 +278,7 @@ start_server() {
     _launch -d "$ROOT" --ready-fd 3 ${SANITIZED:+--sandbox=off} "${options[@]}" 0 "$@" || return
     track "$SERVER_JOB"
     if [[ ! $PORT =~ ^[0-9]+$ ]]; then
-        fail "$SERVER did not get ready (port \"$PORT\"); it said:" "$(cat "$SERVER_ERR")"
+        fail "$SERVER did not get ready (port \"$PORT\"); it said:" "$(<"$SERVER_ERR")"
         return 1
     fi
     _find_server

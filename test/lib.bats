@@ -114,7 +114,7 @@ load lib
     local parent=$! child
     track "$parent"
     wait_for_line "$BATS_TEST_TMPDIR/child" '^[0-9]+$'
-    child=$(cat "$BATS_TEST_TMPDIR/child")
+    child=$(<"$BATS_TEST_TMPDIR/child")
     is_alive "$child"
     _kill_tracked
     is_gone "$parent"
@@ -283,7 +283,7 @@ served_with() {
     kill_server
     wait "$gone"
     run wait "$eof"
-    assert_contains "$(cat "$BATS_TEST_TMPDIR/eof")" "got connection reset, expected end of file"
+    assert_contains "$(<"$BATS_TEST_TMPDIR/eof")" "got connection reset, expected end of file"
 }
 
 @test "wire refuses a misspelt step before it connects" {

@@ -222,7 +222,7 @@ unchanged() {
         esac
     done
     [ "${#done_by}" -eq 1 ] || fail "DONE was said to: $done_by"
-    assert_eq "$(cat "$ROOT/new")" "$done_by$done_by$done_by$done_by$done_by" "the file"
+    assert_eq "$(<"$ROOT/new")" "$done_by$done_by$done_by$done_by$done_by" "the file"
     assert_eq "$(ls -A "$ROOT")" $'f\nnew' "what is under the root"
 }
 
@@ -356,7 +356,7 @@ steps() {
     took free-down 12000 60000
     took up 10000 "$late"
     took down 10000 "$late"
-    assert_eq "$(cat "$ROOT/any")" xxxxxxxxxxxx
+    assert_eq "$(<"$ROOT/any")" xxxxxxxxxxxx
     [ ! -e "$ROOT/new" ]
 }
 

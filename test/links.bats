@@ -23,7 +23,7 @@ setup() {
 says() {
     local text
     run "$COPY/scripts/link-lines" --check docs/page.md
-    [ "$status" -eq 1 ] || fail "nothing was found in:" "$(cat "$PAGE")" || return
+    [ "$status" -eq 1 ] || fail "nothing was found in:" "$(<"$PAGE")" || return
     for text in "$@"; do
         assert_contains "$output" "$text" || return
     done

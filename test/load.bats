@@ -85,6 +85,6 @@ leaves_nothing() {
         assert_contains "$(cat "$BATS_TEST_TMPDIR/$verb")" 'ok 100 failed 0'
     done
     # Those files were never there.
-    assert_contains "$(cat "$BATS_TEST_TMPDIR/DEL")" 'ok 0 failed 100'
+    assert_contains "$(<"$BATS_TEST_TMPDIR/DEL")" 'ok 0 failed 100'
     leaves_nothing
 }

@@ -28,7 +28,7 @@ serve() {
     # shellcheck disable=SC2034  # read by stop_server
     SERVER_JOB=$!
     track "$!"
-    read -r -t "$WAIT_SECONDS" -u "$ready" PORT || fail "not ready: $(cat "$SERVER_ERR")"
+    read -r -t "$WAIT_SECONDS" -u "$ready" PORT || fail "not ready: $(<"$SERVER_ERR")"
 }
 
 # runs ARG...: sets $code, $out and $err; for servers that are not expected to stay
@@ -425,7 +425,7 @@ has_plain_standard_fds() {
         has_plain_standard_fds
         serves_f
         wire expect READY send 'PUT new\n' expect OK size 3 expect OK send new expect DONE eof
-        assert_eq "$(cat "$ROOT/new")" new "what was stored with $closed"
+        assert_eq "$(<"$ROOT/new")" new "what was stored with $closed"
         wire expect READY send 'GET no\n' expect 'ERROR: no does not exist' eof
         has_plain_standard_fds
         stop_server

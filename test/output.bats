@@ -17,11 +17,11 @@ wire() {
 # worker has been reaped, and so after the client has gone
 said() {
     wait_until "$WAIT_SECONDS" has_said "$(printf '%s\n' "$@")" 2>/dev/null || true
-    assert_eq "$(cat "$SERVER_OUT")" "$(printf '%s\n' "$@")" "what the server printed"
+    assert_eq "$(<"$SERVER_OUT")" "$(printf '%s\n' "$@")" "what the server printed"
 }
 
 has_said() {
-    [ "$(cat "$SERVER_OUT")" = "$1" ]
+    [ "$(<"$SERVER_OUT")" = "$1" ]
 }
 
 # shown REQUEST TEXT HOW: a client sends REQUEST, and the server prints it as TEXT, in one line, and
@@ -54,8 +54,8 @@ one_of_each() {
     start_server
     one_of_each
     stop_server
-    assert_eq "$(cat "$SERVER_OUT")" "" "standard output"
-    assert_eq "$(cat "$SERVER_ERR")" "" "standard error"
+    assert_eq "$(<"$SERVER_OUT")" "" "standard output"
+    assert_eq "$(<"$SERVER_ERR")" "" "standard error"
 }
 
 @test "-v tells of a GET" {
@@ -256,7 +256,7 @@ server receiving request: GET ${name// /\\x01}"
     SERVER_PREFIX=(bash -c 'exec > >(:); wait $!; exec "$@"' bash)
     start_server -v
     one_of_each
-    assert_eq "$(cat "$SERVER_OUT")" "" "what went elsewhere"
+    assert_eq "$(<"$SERVER_OUT")" "" "what went elsewhere"
     stop_server
 }
 
@@ -542,8 +542,8 @@ decided() {
     start_server --sync=none
     stop_server
     assert_eq "$(wc -l <"$SERVER_ERR")" 1 "lines on standard error"
-    assert_contains "$(cat "$SERVER_ERR")" "$SERVER: --sync=none"
-    assert_eq "$(cat "$SERVER_OUT")" "" "standard output"
+    assert_contains "$(<"$SERVER_ERR")" "$SERVER: --sync=none"
+    assert_eq "$(<"$SERVER_OUT")" "" "standard output"
     start_server --sync=full
     stop_server
     assert_eq "$(cat "$SERVER_OUT" "$SERVER_ERR")" "" "what the server said"

@@ -53,7 +53,7 @@ refused_size() {
     start_server
     wire expect READY send 'PUT f\n' expect OK quiet 100 size 5 expect OK quiet 100 \
         send hell quiet 100 send o expect DONE eof
-    assert_eq "$(cat "$ROOT/f")" hello
+    assert_eq "$(<"$ROOT/f")" hello
 }
 
 @test "an empty file, a byte, a page and more than a chunk are stored as they are" {
@@ -194,7 +194,7 @@ refused_size() {
     start_server
     wire expect READY send 'PUT f\n' expect OK size 5 expect OK send 'hello and more' \
         expect DONE zeros 100000 eof
-    assert_eq "$(cat "$ROOT/f")" hello
+    assert_eq "$(<"$ROOT/f")" hello
 }
 
 @test "what cannot be a regular file is refused, and nothing changes" {
@@ -230,7 +230,7 @@ refused_size() {
     for name in ../outside ../new dir/../../new dir/../f .. ../ ../root/f "$ROOT/f" \
         "$BATS_TEST_TMPDIR/new" out dangling away/f absolute/f; do
         refused "$name"
-        assert_eq "$(cat "$BATS_TEST_TMPDIR/outside")" secret "the file outside"
+        assert_eq "$(<"$BATS_TEST_TMPDIR/outside")" secret "the file outside"
         assert_eq "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")" "" "the directory outside"
     done
     [ ! -e "$BATS_TEST_TMPDIR/new" ] && [ ! -e "$BATS_TEST_TMPDIR/unborn" ]

@@ -313,7 +313,7 @@ background() {
     ends_well c
     echo 1<>"$BATS_TEST_TMPDIR/stop"
     ends_well watcher
-    readings=$(cat "$BATS_TEST_TMPDIR/client.watcher.says")
+    readings=$(<"$BATS_TEST_TMPDIR/client.watcher.says")
     assert_contains "$readings" "of 4 versions"
     [ "${readings%% *}" -ge 100 ] && [ "$gets" -ge 100 ] || fail "only $readings and $gets GETs"
     assert_eq "$(find "$ROOT" -name '.*' -type f)" "" "litter"

@@ -26,7 +26,7 @@ load lib
     "$SWARM" -c 40 -n 200 "$PORT" GET file
     wait_for_line "$SERVER_OUT" ' client [0-9]+ started, ' 200
     sed -nE 's/.* client ([0-9]+) started, .*/\1/p' "$SERVER_OUT" >"$BATS_TEST_TMPDIR/started"
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/started")" "$(seq 200)" "the order of the starts"
+    assert_eq "$(<"$BATS_TEST_TMPDIR/started")" "$(seq 200)" "the order of the starts"
     # And there was a line to be out of order in.
     grep -qE ' started, .* [2-9][0-9] waiting\)$' "$SERVER_OUT"
 }
@@ -106,7 +106,7 @@ load lib
         succeeds "$verb"
     done
     [ ! -e "$ROOT/old" ]
-    assert_eq "$(cat "$ROOT/new")" abc
+    assert_eq "$(<"$ROOT/new")" abc
     assert_eq "$(sed -n 's/^server receiving request: //p' "$SERVER_OUT" | tr '\n' ,)" \
         "GET kept,DEL old,PUT new," "the order of the requests"
 }

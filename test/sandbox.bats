@@ -37,7 +37,7 @@ every_layer() {
     local missing
     start_server --sandbox=require && stop_server && return
     missing=$(sed -n 's/.*: --sandbox=require: //p' "$SERVER_ERR")
-    [ -n "$missing" ] || fail "$(cat "$SERVER_ERR")" || return
+    [ -n "$missing" ] || fail "$(<"$SERVER_ERR")" || return
     skip "$missing"
 }
 
@@ -272,7 +272,7 @@ refuses() {
 # require it says so and ends
 tells_of() {
     start_server -vv || return
-    grep -qxF "$SERVER: $1; served without it" "$SERVER_ERR" || fail "$(cat "$SERVER_ERR")" || return
+    grep -qxF "$SERVER: $1; served without it" "$SERVER_ERR" || fail "$(<"$SERVER_ERR")" || return
     ! in_force | grep -F -- "$2" || fail "in force: $(in_force)" || return
     both_ways && stop_server || return
     run "${SERVER_PREFIX[@]}" "$FERRYD" --sandbox=require -d "$ROOT" 0

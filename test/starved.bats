@@ -174,7 +174,7 @@ stays_idle() {
     # It tried again now and then, not all the time.
     [ "$(grep -c ': accepting paused: ' "$SERVER_OUT")" -lt 20 ]
     release 1
-    wait "$crowd" || fail "$(cat "$BATS_TEST_TMPDIR/swarm.out")"
+    wait "$crowd" || fail "$(<"$BATS_TEST_TMPDIR/swarm.out")"
     assert_eq "$(starts)" "$(seq 31 | tr '\n' ' ')" "the order of the starts"
 }
 
@@ -224,7 +224,7 @@ accepts_again() {
 # the server listens
 listens_after() {
     wait_until "$WAIT_SECONDS" _sleep_after "$1" >/dev/null ||
-        fail "no $1 and no sleep after it:" "$(cat "$TRACE")" || return
+        fail "no $1 and no sleep after it:" "$(<"$TRACE")" || return
     refute grep -F '{fd=-1' <<<"$(_sleep_after "$1")"
 }
 
@@ -274,9 +274,9 @@ out_of_descriptors() {
     "$WIRE" "$PORT" expect READY send "$1\n" ${3:+expect "$3"} eof || return
     wait_for_line "$SERVER_OUT" '^server done with' || return
     assert_eq "$(injected)" 1 "failed calls"
-    assert_eq "$(cat "$ROOT/f")" hello "the file"
-    assert_contains "$(cat "$SERVER_OUT")" "$4, too many open files (EMFILE)"
-    assert_contains "$(cat "$BATS_TEST_TMPDIR/ledger")" '"reason":"EMFILE"'
+    assert_eq "$(<"$ROOT/f")" hello "the file"
+    assert_contains "$(<"$SERVER_OUT")" "$4, too many open files (EMFILE)"
+    assert_contains "$(<"$BATS_TEST_TMPDIR/ledger")" '"reason":"EMFILE"'
     stop_server
     rm "$BATS_TEST_TMPDIR/ledger"
 }

@@ -25,7 +25,7 @@ are_a_tick_apart() {
     assert_eq "${#at[@]}" "$2" "lines: $1" || return
     for ((i = 1; i < ${#at[@]}; i++)); do
         ((at[i] - at[i - 1] >= TICK_MS)) ||
-            fail "\"$1\" was decided between two ticks:" "$(cat "$SERVER_OUT")" || return
+            fail "\"$1\" was decided between two ticks:" "$(<"$SERVER_OUT")" || return
     done
 }
 
@@ -44,7 +44,7 @@ are_a_tick_apart() {
     mapfile -t started < <(times 'client [0-9]+ started')
     mapfile -t queued < <(times 'client [0-9]+ queued')
     ((queued[1] - started[0] < TICK_MS || queued[2] - started[1] < TICK_MS)) ||
-        fail "nobody was accepted before the tick:" "$(cat "$SERVER_OUT")"
+        fail "nobody was accepted before the tick:" "$(<"$SERVER_OUT")"
 }
 
 @test "all who came during one sleep are started at the same tick" {

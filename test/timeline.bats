@@ -187,7 +187,7 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     SHELL=/bin/bash script -qec "unset COLUMNS; stty cols 66; '$TIMELINE' '$LEDGER'" /dev/null \
         </dev/null | tr -d '\r' >"$BATS_TEST_TMPDIR/shown"
     assert_eq "$(awk '/\|/ && !/served$/ && length > 66' "$BATS_TEST_TMPDIR/shown")" "" "too wide"
-    assert_contains "$(cat "$BATS_TEST_TMPDIR/shown")" '5 clients in 19 ms'
+    assert_contains "$(<"$BATS_TEST_TMPDIR/shown")" '5 clients in 19 ms'
     refute grep -q '<svg' "$BATS_TEST_TMPDIR/shown"
     for width in 60 70 80 132; do
         COLUMNS=$width text "$LEDGER" >"$BATS_TEST_TMPDIR/text"
@@ -206,7 +206,7 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
         line 3 0 0 10
     } >"$LEDGER"
     text "$LEDGER" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err"
-    assert_contains "$(cat "$BATS_TEST_TMPDIR/out")" '2 clients in 10 ms'
+    assert_contains "$(<"$BATS_TEST_TMPDIR/out")" '2 clients in 10 ms'
     # Numbers that are none, or larger than any, and bytes that JSON has escaped.
     {
         line 4 0 0 10
@@ -217,7 +217,7 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     run text "$BATS_TEST_TMPDIR/hostile"
     assert_eq "$(grep -c 'is no line of a ledger' <<<"$output")" 3 "lines left out"
     [[ $output != *$'\x1b'* ]]
-    assert_eq "$(cat "$BATS_TEST_TMPDIR/err")" \
+    assert_eq "$(<"$BATS_TEST_TMPDIR/err")" \
 "timeline: $LEDGER line 2 is no line of a ledger, and is left out
 timeline: $LEDGER line 4 is no line of a ledger, and is left out"
 }

@@ -46,7 +46,7 @@ BOUND_S=8 # far more than --timeout 1 and the second in which a client is to clo
         is_alive "${TOLD[$i]}"
     done
     assert_eq "$(cd "$ROOT" && echo .[!.]* *)" '.[!.]* endless file' "the root"
-    assert_eq "$(cat "$ROOT/file")" 0123456789
+    assert_eq "$(<"$ROOT/file")" 0123456789
 }
 
 @test "a client that spells out its request for ever loses its slot" {
@@ -97,5 +97,5 @@ BOUND_S=8 # far more than --timeout 1 and the second in which a client is to clo
     succeeds next
     succeeds download
     succeeds upload
-    assert_eq "$(cat "$ROOT/new")" xxxxxxxxxxxxxxxxxxxxx
+    assert_eq "$(<"$ROOT/new")" xxxxxxxxxxxxxxxxxxxxx
 }

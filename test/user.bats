@@ -264,18 +264,18 @@ leads_to_proc() {
 @test "as root without --user, -v says so, in one line on standard error" {
     local line="$SERVER: running as root; --user NAME would serve as somebody else"
     start_server -v
-    assert_eq "$(cat "$SERVER_ERR")" "$line"
+    assert_eq "$(<"$SERVER_ERR")" "$line"
     start_server -vv
-    assert_eq "$(cat "$SERVER_ERR")" "$line"
+    assert_eq "$(<"$SERVER_ERR")" "$line"
 }
 
 @test "otherwise nothing is said of it" {
     start_server
-    assert_eq "$(cat "$SERVER_ERR")" "" "without -v"
+    assert_eq "$(<"$SERVER_ERR")" "" "without -v"
     start_server -v --user "$NOBODY:$NOBODY"
-    assert_eq "$(cat "$SERVER_ERR")" "" "with --user"
+    assert_eq "$(<"$SERVER_ERR")" "" "with --user"
     make_readable "$ROOT"
     SERVER_PREFIX=(unprivileged)
     start_server -v
-    assert_eq "$(cat "$SERVER_ERR")" "" "as an ordinary user"
+    assert_eq "$(<"$SERVER_ERR")" "" "as an ordinary user"
 }
