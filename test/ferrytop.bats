@@ -34,7 +34,7 @@ looks_like() {
 stuck() {
     mkfifo "$BATS_TEST_TMPDIR/stuck.in"
     # With a small receive buffer: what is on its way counts as moved.
-    "$WIRE" -r 262144 "$PORT" timeout 600000 expect READY send "GET $(_wire_text "$1")\n" expect OK \
+    "$WIRE" -r 262144 "$PORT" timeout 600000 expect READY send "GET ${1//\\/\\\\}\n" expect OK \
         send READY learn-size send OK skip "$2" say stuck wait close \
         <>"$BATS_TEST_TMPDIR/stuck.in" >"$BATS_TEST_TMPDIR/stuck" 2>&1 3>&- 4>&- &
     track "$!"

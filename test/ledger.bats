@@ -195,7 +195,7 @@ stuck() {
         $'\u2029next' $'c1\u0080\u0085\u009b31m\u009f')
     start
     for name in "${names[@]}"; do
-        "$WIRE" "$PORT" expect READY send "GET $(_wire_text "$name")\n" rest >/dev/null
+        "$WIRE" "$PORT" expect READY send "GET ${name//\\/\\\\}\n" rest >/dev/null
     done
     wait_until "$WAIT_SECONDS" has_lines "${#names[@]}"
     refute grep -q $'[\x01-\x09\x0b-\x1f\x7f]' "$LEDGER"

@@ -98,13 +98,10 @@ _describe_file() {
     fi
 }
 
-# tree_sum DIR: one checksum of the names, types, modes, link targets and content below DIR
+# tree_sum DIR: the names, types, modes, link targets and checksums of content below DIR, sorted
 tree_sum() (
     cd "$1" || exit
-    {
-        find . -printf '%y %m %p %l\0' | LC_ALL=C sort -z
-        find . -type f -print0 | LC_ALL=C sort -z | xargs -0 -r sha256sum
-    } | sha256sum | cut -d ' ' -f 1
+    find . -printf '%y %m %p %l\n' -type f -exec sha256sum {} + | LC_ALL=C sort
 )
 
 # random_file PATH BYTES
@@ -500,21 +497,16 @@ succeeds() {
 
 # ---- requests, byte by byte ----
 
-# In the form wire takes: a backslash is an escape there.
-_wire_text() {
-    printf '%s' "${1//\\/\\\\}"
-}
-
-# wire_get NAME OUTFILE
+# wire_get NAME OUTFILE: a backslash in NAME is one, though an escape to wire
 wire_get() {
-    "$WIRE" "$PORT" expect READY send "GET $(_wire_text "$1")\n" expect OK send READY \
+    "$WIRE" "$PORT" expect READY send "GET ${1//\\/\\\\}\n" expect OK send READY \
         learn-size send OK save @ "$2" expect DONE eof
 }
 
-# wire_put FILE NAME
+# wire_put FILE NAME: likewise
 wire_put() {
-    "$WIRE" "$PORT" expect READY send "PUT $(_wire_text "$2")\n" expect OK \
-        size "$(stat -c %s -- "$1")" expect OK sendfile "$1" expect DONE eof
+    "$WIRE" "$PORT" measure "$1" expect READY send "PUT ${2//\\/\\\\}\n" expect OK \
+        size @ expect OK sendfile "$1" expect DONE eof
 }
 
 # ---- without privileges ----

@@ -29,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -441,6 +442,15 @@ static int run_learn_size(struct wire *w, const struct arg *args)
     return STEP_OK;
 }
 
+static int run_measure(struct wire *w, const struct arg *args)
+{
+    struct stat st;
+    if (stat(args[0].text, &st) != 0)
+        return fail(w, "%s", strerror(errno));
+    w->learned = (uint64_t)st.st_size;
+    return STEP_OK;
+}
+
 static int run_zeros(struct wire *w, const struct arg *args)
 {
     int result = STEP_OK;
@@ -667,6 +677,7 @@ static const struct verb verbs[] = {
     {"size", "n", true, run_size, "send N as 8 bytes, big-endian"},
     {"expect-size", "n", true, run_expect_size, "N comes as 8 bytes, big-endian"},
     {"learn-size", "", true, run_learn_size, "read 8 bytes; @ stands for that number from now on"},
+    {"measure", "p", false, run_measure, "@ stands for the size of PATH from now on"},
     {"zeros", "n", true, run_zeros, "send N zero bytes"},
     {"sendfile", "p", true, run_sendfile, "send the content of PATH"},
     {"save", "np", true, run_save, "read exactly N bytes into PATH"},
