@@ -3,6 +3,7 @@
 #ifndef FERRY_CMDLINE_H
 #define FERRY_CMDLINE_H
 
+#include <getopt.h>
 #include <stdint.h>
 
 enum { EXIT_USAGE = 2 /* exit status for a command line that cannot be understood */ };
@@ -26,8 +27,9 @@ int cmdline_seconds(const char *program, const char *what, const char *text, uin
  * follow. */
 int cmdline_bytes(const char *program, const char *what, const char *text, uint64_t *bytes);
 
-/* Says what getopt_long(3) stumbled over in `argv` when it returned `result`, ':' or '?'; optopt
- * and optind are still its. Returns -1. */
-int cmdline_complain(const char *program, int result, const char *short_options, char **argv);
+/* getopt_long(3), with opterr 0 and a list of short options that begins with ':', and the words
+ * about what it stumbles over. Returns what it does, but '?' for whatever was wrong, and said. */
+int cmdline_next(const char *program, int argc, char **argv, const char *short_options,
+                 const struct option *long_options);
 
 #endif

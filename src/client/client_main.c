@@ -129,10 +129,11 @@ static int run_at_once(const struct client_options *options)
     return failed == 0 && started == options->name_count ? 0 : -1;
 }
 
-/* What stdio holds is written, and what a file system tells at close(2) alone is heard. */
+/* What stdio holds is written, and what a file system tells at close(2) alone is heard. musl has
+ * written a line before fflush(3), and tells only once whether it could. */
 static bool output_is_whole(void)
 {
-    if (fflush(stdout) != 0 || close(STDOUT_FILENO) < 0)
+    if (fflush(stdout) != 0 || ferror(stdout) || close(STDOUT_FILENO) < 0)
         say_output_failed(errno);
     return !say_failed();
 }

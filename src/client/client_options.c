@@ -72,7 +72,7 @@ static int read_limit(const char *what, int *ms)
     return 0;
 }
 
-static int read_option(struct client_options *options, int option, char **argv)
+static int read_option(struct client_options *options, int option)
 {
     uint64_t number;
 
@@ -101,7 +101,7 @@ static int read_option(struct client_options *options, int option, char **argv)
         options->bare = true;
         return 0;
     default:
-        return cmdline_complain(program, option, short_options, argv);
+        return -1;
     }
 }
 
@@ -285,7 +285,7 @@ enum cmdline_result client_options_parse(struct client_options *options, int arg
     *options = (struct client_options){
         .jobs = 1, .wait_ms = -1, .timeout_ms = TIMEOUT_MS, .connect_ms = CONNECT_MS};
     opterr = 0;
-    while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+    while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
         if (option == 'h') {
             fputs(usage, stdout);
             return CMDLINE_EXIT;
@@ -294,7 +294,7 @@ enum cmdline_result client_options_parse(struct client_options *options, int arg
             printf("%s %s\n", program, FERRY_VERSION);
             return CMDLINE_EXIT;
         }
-        if (read_option(options, option, argv) < 0)
+        if (read_option(options, option) < 0)
             return CMDLINE_WRONG;
     }
     if (read_operands(options, argc - optind, argv + optind) < 0)

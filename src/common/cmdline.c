@@ -7,7 +7,6 @@
 #include "log.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -75,27 +74,43 @@ static bool is_short_option(const char *short_options, int option)
     return option != ':' && strchr(short_options, option) != NULL;
 }
 
-/* The word getopt_long(3) is in the middle of, or the one it has just finished. */
-static const char *word_with(char **argv, char letter)
+/* The word that getopt_long(3) takes an option from next: the one it is in the middle of, or the
+ * first that begins like one. */
+static const char *next_option(char **argv)
 {
-    const char *next = argv[optind];
-    return next != NULL && next[0] == '-' && strchr(next, letter) != NULL ? next : argv[optind - 1];
+    char **word = argv + optind;
+
+    while (*word != NULL && !((*word)[0] == '-' && (*word)[1] != '\0'))
+        word++;
+    return *word;
 }
 
-int cmdline_complain(const char *program, int result, const char *short_options, char **argv)
+/* Says what getopt_long(3) stumbled over in `word` when it returned `result`; optopt is its too. */
+static void complain(const char *program, int result, const char *short_options, const char *word)
 {
-    const char *word = argv[optind - 1];
-    bool ascii = optopt > 0 && optopt <= SCHAR_MAX;
+    bool is_long = word[0] == '-' && word[1] == '-';
 
     if (result == ':')
         log_error(program, "option %s needs a value; see --help", word);
-    else if (ascii && !is_short_option(short_options, optopt))
-        log_error(program, "unknown option -%c; see --help", optopt);
-    else if (optopt < 0 || (optopt > SCHAR_MAX && optopt <= UCHAR_MAX))
-        /* A byte of a longer letter: the whole word says more. */
-        log_error(program, "unknown option %s; see --help", word_with(argv, (char)optopt));
-    else
+    else if (is_long)
         log_error(program, "%s: %s; see --help",
                   optopt == 0 ? "unknown option" : "a value where none belongs", word);
-    return -1;
+    else if (optopt > 0 && optopt <= SCHAR_MAX && !is_short_option(short_options, optopt))
+        log_error(program, "unknown option -%c; see --help", optopt);
+    else
+        /* What is no ASCII character each libc tells in its own way: the whole word says more. */
+        log_error(program, "unknown option %s; see --help", word);
+}
+
+int cmdline_next(const char *program, int argc, char **argv, const char *short_options,
+                 const struct option *long_options)
+{
+    /* Looked up before: after an error optind and the order of argv differ from libc to libc. */
+    const char *word = next_option(argv);
+    int option = getopt_long(argc, argv, short_options, long_options, NULL);
+
+    if (option != '?' && option != ':')
+        return option;
+    complain(program, option, short_options, word);
+    return '?';
 }

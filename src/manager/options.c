@@ -203,7 +203,7 @@ static int read_limit(struct options *options, const char *program, int option)
     }
 }
 
-static int read_option(struct options *options, const char *program, int option, char **argv)
+static int read_option(struct options *options, const char *program, int option)
 {
     uint64_t number;
 
@@ -243,8 +243,7 @@ static int read_option(struct options *options, const char *program, int option,
     case OPT_READY_FD:
         return read_ready_fd(program, optarg, &options->ready_fd);
     case '?':
-    case ':':
-        return cmdline_complain(program, option, short_options, argv);
+        return -1;
     default:
         return read_limit(options, program, option);
     }
@@ -289,7 +288,7 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
         .ready_fd = -1,
     };
     opterr = 0;
-    while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+    while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
         if (option == 'h') {
             printf(usage, program, strcmp(program, "ferryd") == 0 ? "process" : "thread");
             return CMDLINE_EXIT;
@@ -298,7 +297,7 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
             printf("%s %s\n", program, FERRY_VERSION);
             return CMDLINE_EXIT;
         }
-        if (read_option(options, program, option, argv) < 0)
+        if (read_option(options, program, option) < 0)
             return CMDLINE_WRONG;
     }
     if (read_operands(options, program, argc - optind, argv + optind) < 0)

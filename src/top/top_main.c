@@ -53,7 +53,7 @@ static enum cmdline_result parse(struct top_options *options, int argc, char **a
     int option;
 
     opterr = 0;
-    while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
+    while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
         switch (option) {
         case 'h':
             fputs(usage, stdout);
@@ -65,7 +65,6 @@ static enum cmdline_result parse(struct top_options *options, int argc, char **a
             options->once = true;
             break;
         default:
-            (void)cmdline_complain(program, option, short_options, argv);
             return CMDLINE_WRONG;
         }
     }
