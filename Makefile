@@ -167,8 +167,12 @@ IN_ORDER = $(filter $(TESTS),$(SLOW)) $(filter-out $(SLOW),$(TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
 PROCESS_TESTS := $(call tagged,ferryd)
 CLIENT_TESTS  := $(call tagged,once)
-tests_for = $(filter-out $(if $(filter ferryd-threads,$(1)),$(PROCESS_TESTS)) \
-              $(if $(filter $(ONCE_BESIDE),$(1)),,$(CLIENT_TESTS)),$(IN_ORDER))
+# Of TESTS, those that each of them runs.
+FORK_TESTS = $(TESTS)
+TWIN_TESTS = $(TESTS)
+tests_for = $(filter-out $(if $(filter $(ONCE_BESIDE),$(1)),,$(CLIENT_TESTS)),$(filter \
+              $(if $(filter ferryd-threads,$(1)),$(filter-out $(PROCESS_TESTS),$(TWIN_TESTS)),$(FORK_TESTS)),\
+              $(IN_ORDER)))
 TAPS = $(foreach test,$(IN_ORDER),$(foreach server,$(SERVERS),$(patsubst %,$(RESULTS)/$(server)/%.tap,\
          $(filter $(test),$(call tests_for,$(server))))))
 # A file that hangs is a failure, not a wait.
@@ -208,26 +212,33 @@ ASAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=address
 TSAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=thread
 # The helpers of lib.bash have to see a sanitizer's server as it is.
 SANITIZER_TESTS = $(PROGRAM_TESTS) lib
+# Where several clients are served at once: there the thread sanitizer can find something.
+CONCURRENT_TESTS = admission cap ferrytop hostile_clients ledger lib lies limits load output put_atomic \
+    queue_full queue_order shutdown slow_readers starved tick_only timeouts waits
 
 .PHONY: sanitize asan tsan musl coverage lint format links
 
 sanitize: asan tsan
 	@test/summary $(BUILD)/asan/results $(BUILD)/tsan/results
 
+# Each test once: with threads, where leaks are told of, and what is about processes with processes.
 asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="$(ASAN_FLAGS)" \
-	    LDFLAGS="-fsanitize=address,undefined" SANITIZED=address TESTS="$(SANITIZER_TESTS)" test-run
+	    LDFLAGS="-fsanitize=address,undefined" SANITIZED=address TESTS="$(SANITIZER_TESTS)" \
+	    FORK_TESTS="$(PROCESS_TESTS)" ONCE_BESIDE=ferryd-threads test-run
 
 # Threads are what the thread sanitizer can see into, and the client has none.
 tsan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_FLAGS)" \
 	    LDFLAGS="-fsanitize=thread" SANITIZED=thread SERVERS=ferryd-threads \
-	    ONCE_BESIDE= TESTS="$(SANITIZER_TESTS)" test-run
+	    ONCE_BESIDE= TESTS="$(CONCURRENT_TESTS)" test-run
 
-# With musl, linked statically. musl-gcc does not look for the kernel's headers where they are.
+# With musl, linked statically: ferryd runs all tests, its twin a few. musl-gcc does not look for the
+# kernel's headers where they are.
 MUSL_CC = musl-gcc -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
 musl:
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/musl CC="$(MUSL_CC)" LDFLAGS=-static LIBC=musl test-run
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/musl CC="$(MUSL_CC)" LDFLAGS=-static LIBC=musl \
+	    TWIN_TESTS="cap del get load put" test-run
 
 # A worker process leaves by _exit(2) and reports nothing; the thread twin runs the same objects.
 coverage:

@@ -358,7 +358,7 @@ overwrite() {
     shift 2
     for ((i = 0; i < count; i++)); do
         for file in "$@"; do
-            steps+=(expect READY send "PUT $name\n" expect OK size "$(stat -c %s "$file")" expect OK
+            steps+=(measure "$file" expect READY send "PUT $name\n" expect OK size @ expect OK
                 sendfile "$file" expect DONE close reconnect)
         done
     done

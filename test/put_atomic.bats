@@ -49,8 +49,8 @@ begin_put() {
 # start_put ID NAME FILE: a whole upload in the background, for workers that will be stopped; once its
 # worker is there it waits for go_on
 start_put() {
-    begin "$1" expect READY say paused wait send "PUT $2\n" expect OK \
-        size "$(stat -c %s "$3")" expect OK sendfile "$3" expect DONE eof
+    begin "$1" measure "$3" expect READY say paused wait send "PUT $2\n" expect OK \
+        size @ expect OK sendfile "$3" expect DONE eof
 }
 
 # go_on ID: past its `wait`
@@ -271,7 +271,7 @@ overwrite() {
     shift 2
     for ((i = 0; i < count; i++)); do
         for file in "$@"; do
-            steps+=(expect READY send "PUT $name\n" expect OK size "$(stat -c %s "$file")" expect OK
+            steps+=(measure "$file" expect READY send "PUT $name\n" expect OK size @ expect OK
                 sendfile "$file" expect DONE close reconnect)
         done
     done
