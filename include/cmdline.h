@@ -27,8 +27,8 @@ int cmdline_seconds(const char *program, const char *what, const char *text, uin
  * follow. */
 int cmdline_bytes(const char *program, const char *what, const char *text, uint64_t *bytes);
 
-/* getopt_long(3), with opterr 0 and a list of short options that begins with ':', and the words
- * about what it stumbles over. Returns what it does, but '?' for whatever was wrong, and said. */
+/* getopt_long(3), for a list of short options that begins with ':', and the words about what it
+ * stumbles over. Returns what it does, but '?' for whatever was wrong, and said. */
 int cmdline_next(const char *program, int argc, char **argv, const char *short_options,
                  const struct option *long_options);
 

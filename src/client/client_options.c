@@ -284,7 +284,6 @@ enum cmdline_result client_options_parse(struct client_options *options, int arg
 
     *options = (struct client_options){
         .jobs = 1, .wait_ms = -1, .timeout_ms = TIMEOUT_MS, .connect_ms = CONNECT_MS};
-    opterr = 0;
     while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
         if (option == 'h') {
             fputs(usage, stdout);

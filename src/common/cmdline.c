@@ -1,7 +1,7 @@
 /* cmdline.c - what the command lines of ferryd and ferry have in common.
  *
- * Called by: options.c, client_options.c.
- * Runs in:   the parent and the client, at start. */
+ * Called by: options.c, client_options.c, top_main.c.
+ * Runs in:   the parent, the client and ferrytop, at start. */
 #include "cmdline.h"
 
 #include "log.h"
@@ -107,6 +107,8 @@ int cmdline_next(const char *program, int argc, char **argv, const char *short_o
 {
     /* Looked up before: after an error optind and the order of argv differ from libc to libc. */
     const char *word = next_option(argv);
+
+    opterr = 0;
     int option = getopt_long(argc, argv, short_options, long_options, NULL);
 
     if (option != '?' && option != ':')

@@ -287,7 +287,6 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
         .durable = true,
         .ready_fd = -1,
     };
-    opterr = 0;
     while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
         if (option == 'h') {
             printf(usage, program, strcmp(program, "ferryd") == 0 ? "process" : "thread");

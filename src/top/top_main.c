@@ -52,7 +52,6 @@ static enum cmdline_result parse(struct top_options *options, int argc, char **a
 {
     int option;
 
-    opterr = 0;
     while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
         switch (option) {
         case 'h':
