@@ -16,7 +16,7 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 # Sizes of files and times have 64 bits everywhere.
 WIDE = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 # What the code cannot be compiled without; the caller's CFLAGS come after it.
-FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WIDE) -Iinclude -include include/banned.h $(WARNINGS)
+FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WIDE) -Iinclude -include include/common/banned.h $(WARNINGS)
 
 # What makes a bug harder to use. Of these the compiler is given what it takes together with the
 # caller's flags, without a word: _FORTIFY_SOURCE wants optimisation, one of the last two another
@@ -36,29 +36,32 @@ FLAGS   = $(FERRY_CFLAGS) $(HARDENED) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 COMPILE = $(CC) $(FLAGS)
 LINK    = $(CC) $(LINK_HARDENED) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS)
 
-COMMON  = proto report path units io sink log cmdline transfer staged
-MANAGER = server_main options identity admission acceptor peer sources pending running manager board ledger
-SESSION = session storage sandbox
-TOP     = top_main snapshot screen
+COMMON  = proto io transfer staged text path peer sources admission cmdline sink log
+SERVER  = server_main options identity
+MANAGER = acceptor pending running manager
+RECORD  = ledger board claims_reader
+SESSION = lab storage sandbox
 CLIENT  = client_main client_options link commands get put del progress say
+TOP     = top_main snapshot screen
 
-SERVER_OBJ = $(MANAGER:%=$(BUILD)/manager/%.o) $(SESSION:%=$(BUILD)/session/%.o) \
-             $(COMMON:%=$(BUILD)/common/%.o)
-CLIENT_OBJ = $(CLIENT:%=$(BUILD)/client/%.o) $(COMMON:%=$(BUILD)/common/%.o)
+COMMON_OBJ = $(COMMON:%=$(BUILD)/common/%.o)
+SERVER_OBJ = $(SERVER:%=$(BUILD)/server/%.o) $(MANAGER:%=$(BUILD)/manager/%.o) \
+             $(RECORD:%=$(BUILD)/record/%.o) $(SESSION:%=$(BUILD)/session/%.o) $(COMMON_OBJ)
 WORKER_OBJ = $(BUILD)/manager/worker_fork.o $(BUILD)/manager/worker_thread.o
-TOP_OBJ    = $(TOP:%=$(BUILD)/top/%.o) $(BUILD)/manager/peer.o $(COMMON:%=$(BUILD)/common/%.o)
+CLIENT_OBJ = $(CLIENT:%=$(BUILD)/client/%.o) $(COMMON_OBJ)
+TOP_OBJ    = $(TOP:%=$(BUILD)/top/%.o) $(BUILD)/record/claims_reader.o $(COMMON_OBJ)
 PROGRAMS   = $(BUILD)/ferryd $(BUILD)/ferryd-threads $(BUILD)/ferry $(BUILD)/ferrytop
 PROBES     = $(patsubst test/probes/%.c,$(BUILD)/test/%,$(wildcard test/probes/*.c))
 # The servers with a session that has been taken over in place of their own.
 HOSTILE     = $(if $(wildcard test/hostile),$(BUILD)/test/ferryd-hostile \
               $(BUILD)/test/ferryd-threads-hostile)
 HOSTILE_OBJ = $(patsubst test/%.c,$(BUILD)/%.o,$(wildcard test/hostile/*.c)) \
-              $(filter-out $(BUILD)/session/session.o,$(SERVER_OBJ))
+              $(filter-out $(BUILD)/session/lab.o,$(SERVER_OBJ))
 # The servers with a session that leaks, around their own.
 LEAKY       = $(if $(wildcard test/leaky),$(BUILD)/test/ferryd-leaky \
               $(BUILD)/test/ferryd-threads-leaky)
-LEAKY_OBJ   = $(BUILD)/leaky/leaky.o $(BUILD)/leaky/session.o \
-              $(filter-out $(BUILD)/session/session.o,$(SERVER_OBJ))
+LEAKY_OBJ   = $(BUILD)/leaky/leaky.o $(BUILD)/leaky/lab.o \
+              $(filter-out $(BUILD)/session/lab.o,$(SERVER_OBJ))
 # The server on a machine with larger pages.
 PAGES       = $(if $(wildcard test/pages),$(BUILD)/test/ferryd-pages)
 
@@ -119,7 +122,7 @@ $(BUILD)/leaky/%.o: test/leaky/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-$(BUILD)/leaky/session.o: src/session/session.c Makefile
+$(BUILD)/leaky/lab.o: src/session/lab.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -Dsession_run=real_session_run -c -o $@ $<
 
@@ -250,7 +253,7 @@ coverage:
 	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
 
 C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c))
-H_FILES     = $(sort $(wildcard include/*.h test/hostile/*.h))
+H_FILES     = $(sort $(wildcard include/*/*.h test/hostile/*.h))
 SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary .ci/run
 
 lint:

@@ -65,10 +65,10 @@ says() {
 
 @test "a name that is not there any more, or more than once, is noticed" {
     printf '%s\n' '[`no_such_function()`](../src/manager/manager.c#L1)' \
-        '[`return -1;`](../src/session/session.c#L1)' '[no name](../src/session/session.c#L1)' \
+        '[`return -1;`](../src/session/lab.c#L1)' '[no name](../src/session/lab.c#L1)' \
         '[`fork()`](../src/no_such_file.c#L1)' >"$PAGE"
     says 'page.md:1: no line of src/manager/manager.c with: no_such_function()' \
-        'lines of src/session/session.c with: return -1;' \
+        'lines of src/session/lab.c with: return -1;' \
         'page.md:3: a link to lines whose text has no `name`' 'page.md:4: no such file'
 }
 

@@ -1,12 +1,11 @@
 /* client_main.c - ferry: one process per job, one file at a time in each.
  *
- * Called by: the shell.
- * Runs in:   the client. The only file of the client that may exit. */
-#include "client_options.h"
-#include "commands.h"
-#include "io.h"
-#include "log.h"
-#include "say.h"
+ * Runs in: the client. The only file of the client that may exit. */
+#include "client/client_options.h"
+#include "client/commands.h"
+#include "client/say.h"
+#include "common/io.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /* client_options.c - ferry's command line.
  *
- * Called by: client_main.c.
- * Runs in:   the client, at start. */
-#include "client_options.h"
+ * Runs in: the client, at start. */
+#include "client/client_options.h"
 
-#include "log.h"
-#include "path.h"
-#include "version.h"
+#include "common/log.h"
+#include "common/path.h"
+#include "common/text.h"
+#include "common/version.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -185,7 +185,7 @@ static int check_name(const struct client_options *options, const char *name)
     }
     if (len > 0 && len <= longest && strpbrk(name, "\r\n") == NULL)
         return 0;
-    proto_escape(text, sizeof text, name, strlen(name));
+    text_escape(text, sizeof text, name, strlen(name));
     log_error(program, "a name on the server must be 1 to %zu bytes without a line end, not \"%s\"",
               longest, text);
     return -1;

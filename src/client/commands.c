@@ -1,10 +1,9 @@
 /* commands.c - what GET, PUT and DEL have in common.
  *
- * Called by: get.c, put.c, del.c.
- * Runs in:   the client, or one of its jobs. */
-#include "commands.h"
+ * Runs in: the client, or one of its jobs. */
+#include "client/commands.h"
 
-#include "say.h"
+#include "client/say.h"
 
 #include <inttypes.h>
 #include <unistd.h>

@@ -1,9 +1,8 @@
 /* del.c - ferry HOST PORT DEL FILE.
  *
- * Called by: client_main.c.
- * Runs in:   the client, or one of its jobs. */
-#include "commands.h"
-#include "link.h"
+ * Runs in: the client, or one of its jobs. */
+#include "client/commands.h"
+#include "client/link.h"
 
 int command_del(const struct client_options *options, const char *name)
 {

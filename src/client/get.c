@@ -1,13 +1,12 @@
 /* get.c - ferry HOST PORT GET FILE.
  *
- * Called by: client_main.c.
- * Runs in:   the client, or one of its jobs. */
-#include "commands.h"
-#include "link.h"
-#include "path.h"
-#include "say.h"
-#include "staged.h"
-#include "transfer.h"
+ * Runs in: the client, or one of its jobs. */
+#include "client/commands.h"
+#include "client/link.h"
+#include "client/say.h"
+#include "common/path.h"
+#include "common/staged.h"
+#include "common/transfer.h"
 
 #include <errno.h>
 #include <fcntl.h>

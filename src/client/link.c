@@ -1,11 +1,11 @@
 /* link.c - the client's end of a conversation with a server.
  *
- * Called by: get.c, put.c, del.c.
- * Runs in:   the client, or one of its jobs. */
-#include "link.h"
+ * Runs in: the client, or one of its jobs. */
+#include "client/link.h"
 
-#include "log.h"
-#include "say.h"
+#include "client/say.h"
+#include "common/log.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -94,7 +94,7 @@ static bool names_file(const struct link *link, const char *text)
 
     if (link->wire_name == NULL)
         return false;
-    size_t len = proto_escape(name, sizeof name, link->wire_name, strlen(link->wire_name));
+    size_t len = text_escape(name, sizeof name, link->wire_name, strlen(link->wire_name));
     if (len >= text_len)
         return false;
     return (memcmp(text, name, len) == 0 && text[len] == ' ') ||
@@ -110,7 +110,7 @@ static int pass_error_on(const struct link *link)
 
     while (len > 0 && (said[len - 1] == '\n' || said[len - 1] == '\r'))
         len--;
-    proto_escape(text, sizeof text, said, len);
+    text_escape(text, sizeof text, said, len);
     if (link->options->name_count > 1 && !names_file(link, text))
         say_line(STDERR_FILENO, "server error: %s: %s", link->name, text);
     else
@@ -138,7 +138,7 @@ static int explain(struct link *link, int error)
         return pass_error_on(link);
     if (len > 0) {
         char text[4 * SAID_BYTES + 1];
-        proto_escape(text, sizeof text, said, len < SAID_BYTES ? len : SAID_BYTES);
+        text_escape(text, sizeof text, said, len < SAID_BYTES ? len : SAID_BYTES);
         return link_error(link, "%s said \"%s%s\" before its turn", link->server_name, text,
                           len > SAID_BYTES ? "..." : "");
     }

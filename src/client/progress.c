@@ -1,12 +1,11 @@
 /* progress.c - how far a transfer is, on a terminal.
  *
- * Called by: link.c, get.c, put.c.
- * Runs in:   the client. Writes to standard error, each redraw one write(2). */
-#include "progress.h"
+ * Runs in: the client. Writes to standard error, each redraw one write(2). */
+#include "client/progress.h"
 
-#include "io.h"
-#include "proto.h"
-#include "units.h"
+#include "common/io.h"
+#include "common/proto.h"
+#include "common/text.h"
 
 #include <inttypes.h>
 #include <sys/ioctl.h>
@@ -51,14 +50,14 @@ void progress_init(struct progress *progress, bool wanted)
 
 void progress_waiting(struct progress *progress, const char *what, int64_t since_ms)
 {
-    char line[LINE_MAX_COLUMNS], escaped[LINE_MAX_COLUMNS / 2], since[UNITS_TEXT] = "";
+    char line[LINE_MAX_COLUMNS], escaped[LINE_MAX_COLUMNS / 2], since[TEXT_UNIT_MAX] = "";
     int64_t seconds = (io_now_ms() - since_ms) / 1000;
 
     if (!progress->on)
         return;
     if (seconds > 0)
         (void)snprintf(since, sizeof since, ", %" PRId64 " s", seconds);
-    proto_escape(escaped, sizeof escaped, what, strlen(what));
+    text_escape(escaped, sizeof escaped, what, strlen(what));
     (void)snprintf(line, sizeof line, "%s%s", escaped, since);
     put(line, "");
 }
@@ -79,8 +78,8 @@ static double rate_of(uint64_t moved, int64_t took_ms)
 
 static void draw(const struct progress *progress, uint64_t moved)
 {
-    char line[LINE_MAX_COLUMNS + 64], bar[BAR_MAX + 1], done[UNITS_TEXT], rate[UNITS_TEXT],
-        left[UNITS_TEXT];
+    char line[LINE_MAX_COLUMNS + 64], bar[BAR_MAX + 1], done[TEXT_UNIT_MAX], rate[TEXT_UNIT_MAX],
+        left[TEXT_UNIT_MAX];
     double share = progress->size > 0 ? (double)moved / (double)progress->size : 1;
     double per_second = rate_of(moved, io_now_ms() - progress->began_ms);
     double seconds = per_second > 0 ? (double)(progress->size - moved) / per_second : -1;
@@ -92,8 +91,8 @@ static void draw(const struct progress *progress, uint64_t moved)
         draw_bar(bar, width, share);
     (void)snprintf(line, sizeof line, "%3d%% %s%s%s%s  %s/s  %s left", (int)(share * 100),
                    width >= BAR_MIN ? "[" : "", width >= BAR_MIN ? bar : "",
-                   width >= BAR_MIN ? "] " : "", units_bytes((double)moved, done),
-                   units_bytes(per_second, rate), units_time(seconds, left));
+                   width >= BAR_MIN ? "] " : "", text_bytes((double)moved, done),
+                   text_bytes(per_second, rate), text_time(seconds, left));
     put(line, "");
 }
 
@@ -122,17 +121,17 @@ void progress_moved(void *arg, uint64_t moved)
 
 static void draw_total(const struct progress *progress)
 {
-    char line[160], size[UNITS_TEXT], rate[UNITS_TEXT];
+    char line[160], size[TEXT_UNIT_MAX], rate[TEXT_UNIT_MAX];
     int64_t took_ms = io_now_ms() - progress->began_ms;
 
-    units_bytes((double)progress->size, size);
+    text_bytes((double)progress->size, size);
     if (took_ms < 1)
         (void)snprintf(line, sizeof line, "100%% %s in less than 1 ms", size);
     else if (took_ms < MEASURABLE_MS)
         (void)snprintf(line, sizeof line, "100%% %s in %" PRId64 " ms", size, took_ms);
     else
         (void)snprintf(line, sizeof line, "100%% %s in %.1f s, %s/s", size, (double)took_ms / 1000,
-                       units_bytes(rate_of(progress->size, took_ms), rate));
+                       text_bytes(rate_of(progress->size, took_ms), rate));
     put(line, "\n");
 }
 

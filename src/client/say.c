@@ -1,11 +1,11 @@
 /* say.c - the client's words, one line a call.
  *
- * Called by: the client.
- * Runs in:   the client, or one of its jobs. What it remembers is the process's. */
-#include "say.h"
+ * Runs in: the client, or one of its jobs. What it remembers is the process's. */
+#include "client/say.h"
 
-#include "io.h"
-#include "log.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -21,9 +21,9 @@ __attribute__((format(printf, 3, 0))) static int write_line(int fd, const char *
     size_t prefix_len = (size_t)snprintf(line, sizeof line, "%s", prefix);
 
     (void)vsnprintf(text, sizeof text, format, args);
-    /* proto_escape() ends what it writes with a NUL, whose place the newline takes. */
+    /* text_escape() ends what it writes with a NUL, whose place the newline takes. */
     size_t len =
-        prefix_len + proto_escape(line + prefix_len, sizeof line - prefix_len, text, strlen(text));
+        prefix_len + text_escape(line + prefix_len, sizeof line - prefix_len, text, strlen(text));
     line[len++] = '\n';
     return io_write_all(fd, line, len);
 }

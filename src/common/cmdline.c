@@ -1,10 +1,9 @@
 /* cmdline.c - what the command lines of ferryd and ferry have in common.
  *
- * Called by: options.c, client_options.c, top_main.c.
- * Runs in:   the parent, the client and ferrytop, at start. */
-#include "cmdline.h"
+ * Runs in: the parent, the client and ferrytop, at start. */
+#include "common/cmdline.h"
 
-#include "log.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <inttypes.h>

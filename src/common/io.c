@@ -1,8 +1,7 @@
 /* io.c - exact reads and writes on a connection, each with a deadline.
  *
- * Called by: every part of the server and the client.
- * Runs in:   any process or thread; no state but the caller's. */
-#include "io.h"
+ * Runs in: any process or thread; no state but the caller's. */
+#include "common/io.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* log.c - lines for people, each a single write(2).
  *
- * Called by: everyone who may speak: the command lines, manager.c, session.c, the client.
- * Runs in:   any process or thread; its state is set once, at the start, but for the counts. */
-#include "log.h"
+ * Runs in: any process or thread; its state is set once, at the start, but for the counts. */
+#include "common/log.h"
 
-#include "io.h"
-#include "sink.h"
+#include "common/io.h"
+#include "common/sink.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -162,6 +162,6 @@ void log_error(const char *program, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    proto_escape(escaped, sizeof escaped, text, strlen(text));
+    text_escape(escaped, sizeof escaped, text, strlen(text));
     log_to(STDERR_FILENO, "%s: %s", program, escaped);
 }

@@ -1,8 +1,7 @@
 /* path.c - a path's last component and the directory before it.
  *
- * Called by: ledger.c, the client.
- * Runs in:   the parent at start, the client. */
-#include "path.h"
+ * Runs in: the parent at start, the client. */
+#include "common/path.h"
 
 #include <errno.h>
 #include <fcntl.h>

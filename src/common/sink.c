@@ -1,10 +1,9 @@
 /* sink.c - a descriptor that others gave us, written to without ever waiting.
  *
- * Called by: log.c, server_main.c.
- * Runs in:   sink_open() in the parent, at the start; sink_write() anywhere. */
-#include "sink.h"
+ * Runs in: sink_open() in the parent, at the start; sink_write() anywhere. */
+#include "common/sink.h"
 
-#include "io.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,10 +1,9 @@
 /* staged.c - a file that gets its name only when it is whole.
  *
- * Called by: storage.c (uploads), get.c (downloads).
- * Runs in:   the worker, the client; no state but the caller's. */
-#include "staged.h"
+ * Runs in: the worker, the client; no state but the caller's. */
+#include "common/staged.h"
 
-#include "io.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>

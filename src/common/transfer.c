@@ -1,8 +1,7 @@
 /* transfer.c - a file's bytes, to and from a socket.
  *
- * Called by: session.c, get.c, put.c.
- * Runs in:   the worker, the client; no state but the caller's. */
-#include "transfer.h"
+ * Runs in: the worker, the client; no state but the caller's. */
+#include "common/transfer.h"
 
 #include <errno.h>
 #include <fcntl.h>

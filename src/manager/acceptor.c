@@ -1,10 +1,9 @@
 /* acceptor.c - the listening sockets, and the pending-client records made from them.
  *
- * Called by: server_main.c, manager.c.
- * Runs in:   the parent. */
-#include "acceptor.h"
+ * Runs in: the parent. */
+#include "manager/acceptor.h"
 
-#include "io.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -1,12 +1,11 @@
 /* manager.c - the loop that decides who is served when.
  *
- * Called by: server_main.c.
- * Runs in:   the parent, which is this one loop and has a single thread. manager_run() is the
- *            lab's pseudocode; start reading there. */
-#include "manager.h"
+ * Runs in: the parent, which is this one loop and has a single thread. manager_run() is the
+ *          lab's pseudocode; start reading there. */
+#include "manager/manager.h"
 
-#include "io.h"
-#include "log.h"
+#include "common/io.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <inttypes.h>

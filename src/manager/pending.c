@@ -1,8 +1,7 @@
 /* pending.c - the clients that wait for their turn: a bounded first-in first-out queue.
  *
- * Called by: manager.c.
- * Runs in:   the parent. The records live on the board (board.h); nothing is allocated. */
-#include "pending.h"
+ * Runs in: the parent. The records live on the board (board.h); nothing is allocated. */
+#include "manager/pending.h"
 
 #include <errno.h>
 

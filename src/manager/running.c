@@ -1,8 +1,7 @@
 /* running.c - the set of workers that run now; its capacity is the cap on clients.
  *
- * Called by: manager.c.
- * Runs in:   the parent. The members live on the board (board.h); nothing is allocated. */
-#include "running.h"
+ * Runs in: the parent. The members live on the board (board.h); nothing is allocated. */
+#include "manager/running.h"
 
 void running_init(struct running_set *set, struct running *members, size_t capacity)
 {

@@ -1,12 +1,11 @@
 /* worker_fork.c - a worker is a child process.
  *
- * Called by: manager.c, through worker.h; linked into ferryd.
- * Runs in:   the parent, and in the child up to session_run(). By raw system calls where musl has
- *            no function for one. */
-#include "worker.h"
+ * Runs in: the parent, and in the child up to session_run(). By raw system calls where musl has
+ *          no function for one. */
+#include "manager/worker.h"
 
-#include "board.h"
-#include "io.h"
+#include "common/io.h"
+#include "record/board.h"
 
 #include <errno.h>
 #include <sched.h>

@@ -1,12 +1,11 @@
 /* worker_thread.c - a worker is a thread.
  *
- * Called by: manager.c, through worker.h; linked into ferryd-threads.
- * Runs in:   the one process there is; worker_main() in the worker's thread, the rest in the
- *            manager's. */
-#include "worker.h"
+ * Runs in: the one process there is; worker_main() in the worker's thread, the rest in the
+ *          manager's. */
+#include "manager/worker.h"
 
-#include "board.h"
-#include "io.h"
+#include "common/io.h"
+#include "record/board.h"
 
 #include <errno.h>
 #include <pthread.h>

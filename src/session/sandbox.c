@@ -1,11 +1,10 @@
 /* sandbox.c - what a worker that has been taken over can still do: little.
  *
- * Called by: server_main.c; worker_fork.c, in the child.
- * Runs in:   the parent once, and in each child for what is left. By raw system calls: the headers
- *            of a distribution may be older than its kernel, so Landlock's are spelled out here. */
-#include "sandbox.h"
+ * Runs in: the parent once, and in each child for what is left. By raw system calls: the headers
+ *          of a distribution may be older than its kernel, so Landlock's are spelled out here. */
+#include "session/sandbox.h"
 
-#include "io.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,10 @@
 /* storage.c - names that clients send, turned into files under one root.
  *
- * Called by: session.c; server_main.c for the root.
- * Runs in:   the worker. Everything is relative to the root's descriptor: no chdir(), no path
- *            that the process's working directory could change the meaning of. */
-#include "storage.h"
+ * Runs in: the worker. Everything is relative to the root's descriptor: no chdir(), no path
+ *          that the process's working directory could change the meaning of. */
+#include "session/storage.h"
 
-#include "io.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,12 +1,11 @@
 /* screen.c - a snapshot as lines of text.
  *
- * Called by: top_main.c.
- * Runs in:   ferrytop. One write(2) a frame, so that it does not flicker. */
-#include "screen.h"
+ * Runs in: ferrytop. One write(2) a frame, so that it does not flicker. */
+#include "top/screen.h"
 
-#include "io.h"
-#include "proto.h"
-#include "units.h"
+#include "common/io.h"
+#include "common/proto.h"
+#include "common/text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -40,7 +39,7 @@ static size_t clip(const char *line, int columns)
     size_t len = 0, left = strlen(line);
 
     for (int column = 0; left > 0 && column < columns; column++) {
-        size_t step = proto_utf8_len(line + len, left);
+        size_t step = text_utf8_len(line + len, left);
         step = step == 0 ? 1 : step;
         len += step;
         left -= step;
@@ -75,7 +74,7 @@ static double seconds_between(int64_t from_ns, int64_t to_ns)
 static void add_heading(struct frame *frame, const struct snapshot *s)
 {
     const struct board_header *h = &s->header;
-    char up[UNITS_TEXT], moved[UNITS_TEXT];
+    char up[TEXT_UNIT_MAX], moved[TEXT_UNIT_MAX];
     uint64_t troubled = 0;
 
     for (int i = OUTCOME_REFUSED + 1; i < OUTCOMES; i++)
@@ -84,13 +83,13 @@ static void add_heading(struct frame *frame, const struct snapshot *s)
              "port %" PRIu32 ", server %" PRIu32 "%s, up %s   running %" PRIu64 " of %" PRIu64
              ", waiting %" PRIu64 " of %" PRIu64,
              h->port, h->pid, s->alive ? "" : " (it has ended)",
-             units_time(seconds_between(h->began_ns, s->now_ns), up), h->running_count,
+             text_time(seconds_between(h->began_ns, s->now_ns), up), h->running_count,
              h->max_running, h->queue_count, h->max_pending);
     add_line(frame,
              "clients %" PRIu64 ": %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64
              " otherwise ended   %s moved",
              h->accepted, h->ended[OUTCOME_DONE], h->ended[OUTCOME_REFUSED], troubled,
-             units_bytes((double)h->bytes_moved, moved));
+             text_bytes((double)h->bytes_moved, moved));
 }
 
 static const struct snapshot_client *find_client(const struct snapshot *s, uint64_t serial)
@@ -121,24 +120,25 @@ static void add_client(struct frame *frame, const struct snapshot *s,
                        const struct snapshot *previous, const struct snapshot_client *client)
 {
     const struct report *report = &client->report;
-    char peer[PEER_TEXT_MAX], name[4 * PROTO_REQUEST_MAX + 1], moved[UNITS_TEXT], rate[UNITS_TEXT];
-    char age[UNITS_TEXT], percent[8] = "   -", per_second[UNITS_TEXT + 2];
+    char peer[PEER_TEXT_MAX], name[4 * PROTO_REQUEST_MAX + 1], moved[TEXT_UNIT_MAX],
+        rate[TEXT_UNIT_MAX];
+    char age[TEXT_UNIT_MAX], percent[8] = "   -", per_second[TEXT_UNIT_MAX + 2];
 
-    proto_escape(name, sizeof name, report->name, strlen(report->name));
+    text_escape(name, sizeof name, report->name, strlen(report->name));
     if (report->size > 0)
         (void)snprintf(percent, sizeof percent, "%3.0f%%",
                        (double)report->moved * 100 / (double)report->size);
     (void)snprintf(per_second, sizeof per_second, "%s/s",
-                   units_bytes(rate_of(s, previous, client), rate));
+                   text_bytes(rate_of(s, previous, client), rate));
     add_line(frame, "%4zu %8" PRId64 " %-21s %-4s %10s %12s %s %6s  %.1000s", client->member.slot,
              client->member.id, peer_format(&client->member.client.peer, peer),
-             report_verb_name(report->verb), units_bytes((double)report->moved, moved), per_second,
-             percent, units_time(seconds_between(client->member.started_ns, s->now_ns), age), name);
+             report_verb_name(report->verb), text_bytes((double)report->moved, moved), per_second,
+             percent, text_time(seconds_between(client->member.started_ns, s->now_ns), age), name);
 }
 
 static void add_waiting(struct frame *frame, const struct snapshot *s)
 {
-    char peer[PEER_TEXT_MAX], since[UNITS_TEXT];
+    char peer[PEER_TEXT_MAX], since[TEXT_UNIT_MAX];
 
     for (size_t i = 0; i < s->waiting_shown; i++) {
         const struct pending *client = &s->waiting[i];
@@ -148,7 +148,7 @@ static void add_waiting(struct frame *frame, const struct snapshot *s)
         }
         add_line(frame, "%4zu. client %-8" PRIu64 " %-21s waits %s", i + 1, client->serial,
                  peer_format(&client->peer, peer),
-                 units_time(seconds_between(client->accepted_ns, s->now_ns), since));
+                 text_time(seconds_between(client->accepted_ns, s->now_ns), since));
     }
 }
 

@@ -1,10 +1,9 @@
 /* snapshot.c - one consistent look at a server's board.
  *
- * Called by: top_main.c.
- * Runs in:   ferrytop, beside the server; it only ever reads. */
-#include "snapshot.h"
+ * Runs in: ferrytop, beside the server; it only ever reads. */
+#include "top/snapshot.h"
 
-#include "io.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,13 +1,12 @@
 /* top_main.c - ferrytop: who is being served by a ferryd now, and who waits.
  *
- * Called by: the shell.
- * Runs in:   a process of its own, which only reads the server's board: the server does not
- *            know of it, and it cannot disturb the server. */
-#include "cmdline.h"
-#include "io.h"
-#include "log.h"
-#include "screen.h"
-#include "version.h"
+ * Runs in: a process of its own, which only reads the server's board: the server does not
+ *          know of it, and it cannot disturb the server. */
+#include "common/cmdline.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "common/version.h"
+#include "top/screen.h"
 
 #include <errno.h>
 #include <getopt.h>

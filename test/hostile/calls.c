@@ -1,6 +1,4 @@
-/* calls.c - every system call there is, with arguments that no call can use.
- *
- * Called by: hostile.c, by way of memory.c. */
+/* calls.c - every system call there is, with arguments that no call can use. */
 #include "deeds.h"
 
 #include <errno.h>

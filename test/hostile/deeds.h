@@ -6,7 +6,7 @@
 #ifndef HOSTILE_DEEDS_H
 #define HOSTILE_DEEDS_H
 
-#include "session.h"
+#include "session/service.h"
 
 #include <stddef.h>
 #include <sys/types.h>

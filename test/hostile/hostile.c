@@ -12,8 +12,8 @@
  *           LIES                answers with how many of them there are
  *           WAVER               answers "wavering", and changes its report until the client speaks
  *           BEQUEATH            leaves that to a child, until the client leaves, and ends */
+#include "common/io.h"
 #include "deeds.h"
-#include "io.h"
 #include "lies.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* inside.c - deeds on what is below the root, and on the descriptors a worker is born with.
  *
- * Called by: hostile.c. Each has a file of its own name in the root. */
+ * Each has a file of its own name in the root. */
 #include "deeds.h"
 
 #include <errno.h>

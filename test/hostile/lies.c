@@ -1,11 +1,10 @@
 /* lies.c - what a worker that has been taken over can say of itself: anything.
  *
- * Called by: hostile.c.
- * Writes to: its report's page, which the manager reads when the worker has ended, and ferrytop at
- *            any time. */
+ * Writes to: its page of claims, which the parent reads when the worker has ended, and for the board
+ *            at any time. */
 #include "lies.h"
 
-#include "io.h"
+#include "common/io.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -2,7 +2,7 @@
 #ifndef HOSTILE_LIES_H
 #define HOSTILE_LIES_H
 
-#include "report.h"
+#include "session/claims.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,4 @@
-/* memory.c - deeds on memory, and by system calls that should not be there.
- *
- * Called by: hostile.c. */
+/* memory.c - deeds on memory, and by system calls that should not be there. */
 #include "deeds.h"
 
 #include <errno.h>

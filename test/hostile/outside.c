@@ -1,7 +1,7 @@
 /* outside.c - deeds on files that are not below the root.
  *
- * Called by: hostile.c. Each has a file of its own name outside, "DIR/NAME", and one in the root;
- * what it makes is called NAME.new. */
+ * Each has a file of its own name outside, "DIR/NAME", and one in the root; what it makes is called
+ * NAME.new. */
 #include "deeds.h"
 
 #include <errno.h>

@@ -1,6 +1,4 @@
-/* processes.c - deeds on processes, threads, connections and privileges.
- *
- * Called by: hostile.c. */
+/* processes.c - deeds on processes, threads, connections and privileges. */
 #include "deeds.h"
 
 #include <arpa/inet.h>

@@ -4,7 +4,7 @@
  * build/test/ferryd-leaky and ferryd-threads-leaky. All else is the same objects.
  *
  * Used by: scripts/compare. */
-#include "session.h"
+#include "session/service.h"
 
 #include <fcntl.h>
 

@@ -3,9 +3,9 @@
  * Used by: test/shutdown.bats, as build/test/late_stop. Linked with worker_thread.o, whose manager
  *          and session this file plays: in the server nobody can get between the two steps.
  * Exit:    0 it does not, 1 it does, 2 it could not be tried. */
-#include "board.h"
-#include "io.h"
-#include "worker.h"
+#include "common/io.h"
+#include "manager/worker.h"
+#include "record/board.h"
 
 #include <poll.h>
 #include <sys/socket.h>

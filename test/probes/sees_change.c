@@ -4,7 +4,7 @@
  * Usage:   sees_change BOARD CHANGES
  * Exit:    0 it can: the sequence was odd once; 1 it was not, while there were so many changes;
  *          2 wrong usage, no such file, or not so many changes. */
-#include "board.h"
+#include "record/board.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

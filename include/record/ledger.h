@@ -1,0 +1,43 @@
+/* ledger.h - one line for every client, when its stay is over: docs/ledger.md. */
+#ifndef FERRY_LEDGER_H
+#define FERRY_LEDGER_H
+
+#include "manager/running.h"
+#include "session/claims.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct ledger {
+    const char *path; /* NULL: none is kept; borrowed */
+    int dir_fd;       /* of its directory, to open it again from inside the sandbox; owned */
+    int fd;           /* owned */
+    mode_t mode;      /* that it is created with, less the process's umask */
+    bool failing;     /* told once, until a line is written again */
+    bool torn;        /* the last line is not whole */
+    size_t cap;       /* how many may run at once: for the lines */
+};
+
+struct ledger_entry {
+    const struct pending *client;
+    const struct running *member; /* NULL: it never ran */
+    struct report report;         /* from report_read() */
+    int64_t reaped_ns;            /* io_now_ns(): when its stay was over */
+    enum outcome outcome;
+    int signal; /* 0: none */
+};
+
+/* Opens the ledger `path` for appending, of a server that runs `cap` at once; NULL: there is none,
+ * and the other calls do nothing. Returns 0, or -1 with errno. ledger_close() closes it. */
+int ledger_open(struct ledger *ledger, const char *path, size_t cap);
+void ledger_close(struct ledger *ledger);
+
+/* Opens it again, under the same name: what logrotate asks for. Where that fails, the complaint
+ * goes to standard error and the lines to the file there was. */
+void ledger_reopen(struct ledger *ledger);
+
+/* Appends one line by one write(2). A ledger that cannot be written is complained about once, on
+ * standard error, and disturbs nobody. */
+void ledger_write(struct ledger *ledger, const struct ledger_entry *entry);
+
+#endif

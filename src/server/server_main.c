@@ -1,0 +1,321 @@
+/* server_main.c - ferryd and ferryd-threads: start, serve, stop.
+ *
+ * Runs in: the parent. The only file of the server that may exit. */
+#include "common/io.h"
+#include "common/log.h"
+#include "common/sink.h"
+#include "manager/acceptor.h"
+#include "manager/manager.h"
+#include "manager/worker.h"
+#include "server/identity.h"
+#include "server/options.h"
+#include "session/sandbox.h"
+#include "session/storage.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Every waiting client takes a descriptor; the soft limit is often 1024 for the sake of select(2),
+ * which is not used here. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+enum { OWN_FDS = 16 /* what the server itself has open, and a few it was started with */ };
+
+/* Where workers share the table of descriptors with the queue, the queue leaves them theirs. */
+static void leave_fds_to_workers(struct options *options)
+{
+    struct rlimit limit;
+    size_t taken = OWN_FDS + options->max_running * worker_fds;
+
+    if (worker_fds == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    rlim_t left = limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
+    if (options->max_pending > left)
+        options->max_pending = (size_t)left;
+}
+
+/* Does not wait either: where there is no room for six bytes, nobody reads. What cannot be written
+ * to in a way that is sure not to wait is still written to when poll(2) sees room: it happens once,
+ * and nobody else has business there. */
+static ssize_t write_port(const struct sink *ready, const char *line, size_t len)
+{
+    ssize_t written = sink_write(ready, line, len);
+
+    if (written < 0 && errno == EOPNOTSUPP && io_wait(ready->fd, POLLOUT, io_now_ms()) == 0)
+        written = write(ready->fd, line, len);
+    return written;
+}
+
+static void report_ready(const struct sink *ready, unsigned port)
+{
+    char line[16];
+    int len = snprintf(line, sizeof line, "%u\n", port);
+
+    if (ready->fd < 0)
+        return;
+    if (write_port(ready, line, (size_t)len) < 0)
+        log_error(worker_program, "--ready-fd %d: %s", ready->fd, strerror(errno));
+    if (ready->fd > STDERR_FILENO)
+        io_close(ready->fd);
+}
+
+/* Everything that may fail, in the order it must happen: the port while we may bind it, then the
+ * user while we may become one, then the confinement, which would refuse both, and last a worker,
+ * which is confined further. What may stop the server at the start is told before its output is
+ * made such that it never waits. */
+struct server {
+    const struct options *options;
+    struct sink ready;
+    struct acceptor acceptor;
+    struct sandbox sandbox;
+    struct session_config config;
+    struct manager manager;
+    int wake_fd;
+};
+
+/* Nobody should have to find out from a client that was refused. */
+static void tell_file_limit(const struct options *options)
+{
+    struct rlimit limit;
+
+    if (options->max_size < INT64_MAX && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+        limit.rlim_cur < options->max_size)
+        log_error(worker_program,
+                  "files can have %" PRIu64 " bytes here, fewer than --max-size: see ulimit -f",
+                  (uint64_t)limit.rlim_cur);
+}
+
+static int open_all(struct server *server)
+{
+    const struct options *options = server->options;
+
+    server->config.root_fd = storage_open_root(options->root);
+    if (server->config.root_fd < 0) {
+        log_error(worker_program, "cannot serve %s: %s", options->root, strerror(errno));
+        return -1;
+    }
+    const char *reason =
+        acceptor_open(&server->acceptor, options->bind, options->port, options->timeout_ms);
+    if (reason != NULL) {
+        log_error(worker_program, "cannot listen on port %u of %s: %s", options->port,
+                  options->bind == NULL ? "any address" : options->bind, reason);
+        return -1;
+    }
+    server->wake_fd = worker_init(&server->config, &server->sandbox, &server->manager.board);
+    if (server->wake_fd < 0 ||
+        manager_init(&server->manager, options, &server->acceptor, server->wake_fd) < 0) {
+        log_error(worker_program, "cannot start: %s", strerror(errno));
+        return -1;
+    }
+    if (manager_open_board(&server->manager) < 0) {
+        log_error(worker_program, "cannot make the board%s%s: %s",
+                  options->board == NULL ? "" : " ", options->board == NULL ? "" : options->board,
+                  strerror(errno));
+        return -1;
+    }
+    if (ledger_open(&server->manager.ledger, options->ledger, options->max_running) < 0) {
+        log_error(worker_program, "cannot write the ledger %s: %s", options->ledger,
+                  strerror(errno));
+        return -1;
+    }
+    /* From here on everything is created with the very mode it is to have (staged.h). */
+    server->config.mask = umask(0);
+    server->manager.ledger.mode &= ~server->config.mask;
+    if (log_never_wait(worker_program) < 0) {
+        log_error(worker_program, "cannot start: %s", strerror(errno));
+        return -1;
+    }
+    if (options->ready_fd >= 0)
+        (void)sink_open(&server->ready, options->ready_fd); /* report_ready() tells */
+    return 0;
+}
+
+static int confine(struct server *server)
+{
+    const struct options *options = server->options;
+    char text[160];
+
+    if (options->user != NULL && identity_assume(options->user, server->config.root_fd,
+                                                 &server->config.proc_fd, text, sizeof text) < 0) {
+        log_error(worker_program, "cannot become user %s: %s", options->user, text);
+        return -1;
+    }
+    if (options->verbosity >= 1 && geteuid() == 0)
+        log_error(worker_program, "running as root; --user NAME would serve as somebody else");
+    const struct sandbox_places places = {
+        .root_fd = server->config.root_fd,
+        .read_only = options->read_only,
+        .ledger_dir_fd = server->manager.ledger.dir_fd,
+    };
+    struct sandbox *sandbox = &server->sandbox;
+    if (sandbox_confine_server(sandbox, &places, worker_rules, worker_rule_count) < 0) {
+        log_error(worker_program, "--sandbox=require: %s", sandbox->lack);
+        return -1;
+    }
+    /* What a kernel does not have, -vv tells; this is something that can be changed. */
+    if (sandbox->crowded)
+        log_error(worker_program, "%s; served without it", sandbox->lack);
+    return 0;
+}
+
+/* The worker that was tried ended so. Returns 0 where it is worth trying again without what it
+ * could not put on, -1 where it is not. */
+static int try_without(struct sandbox *sandbox, const struct worker_end *end)
+{
+    const char *part = end->signal == 0 ? sandbox_leave_out(sandbox, end->status) : NULL;
+
+    if (end->signal != 0)
+        log_error(worker_program, "a worker that was tried was killed by signal %d", end->signal);
+    else if (part == NULL)
+        log_error(worker_program, end->status == WORKER_ORPHANED
+                                      ? "a worker cannot see the server that started it"
+                                      : "a worker cannot let go of the memory of others");
+    else if (sandbox->mode == SANDBOX_REQUIRE)
+        log_error(worker_program, "--sandbox=require: a worker can have no %s", part);
+    else
+        log_error(worker_program, "a worker can have no %s; served without it", part);
+    return part == NULL || sandbox->mode == SANDBOX_REQUIRE ? -1 : 0;
+}
+
+enum { RETRY_MS = 1000 };
+
+/* Is it worth trying again, since fork(2) or pthread_create(3) failed for want of something? Then
+ * returns true, a while later; false when that is hopeless, or with *stopped when we are to stop.
+ */
+static bool wait_for_worker(const struct server *server, bool told, bool *stopped)
+{
+    if (errno != EAGAIN && errno != ENOMEM)
+        return false;
+    if (!told)
+        log_error(worker_program, "no worker can be tried: %s; not ready yet", strerror(errno));
+    *stopped = io_wait(server->manager.stop_fd, POLLIN, io_now_ms() + RETRY_MS) == 0;
+    return !*stopped;
+}
+
+/* No client is told to come before one worker has been seen to come up. Returns 0, or -1; with
+ * *stopped where a stop signal came first. */
+static int try_worker(struct server *server, bool *stopped)
+{
+    struct worker_end end;
+
+    for (bool told = false;; told = true) {
+        while (worker_try(&end, server->manager.highest_fd) == 0) {
+            if (end.status == 0 && end.signal == 0)
+                return 0;
+            if (try_without(&server->sandbox, &end) < 0)
+                return -1;
+        }
+        if (!wait_for_worker(server, told, stopped))
+            break;
+    }
+    if (*stopped)
+        return -1;
+    log_error(worker_program, "cannot start a worker: %s%s", strerror(errno),
+              errno == EPERM && server->sandbox.seccomp
+                  ? "; the filter does not know this libc, --sandbox=off does without it"
+                  : "");
+    return -1;
+}
+
+static void serve(struct server *server)
+{
+    const struct options *options = server->options;
+    char text[SANDBOX_TEXT];
+
+    if (!options->durable)
+        log_error(worker_program, "--sync=none: a power cut may lose files that DONE was said for");
+    if (options->verbosity >= 1)
+        log_line("server waiting on port %u", server->acceptor.port);
+    manager_say(&server->manager, sandbox_describe(&server->sandbox, text, sizeof text));
+    report_ready(&server->ready, server->acceptor.port);
+    manager_run(&server->manager);
+}
+
+static void close_all(struct server *server)
+{
+    manager_free(&server->manager);
+    io_close(server->wake_fd);
+    acceptor_close(&server->acceptor);
+    io_close(server->sandbox.worker_fd);
+    io_close(server->config.proc_fd);
+    io_close(server->config.root_fd);
+}
+
+static int run(const struct options *options)
+{
+    /* Static, and closed only when no worker is left: a thread that outlived the grace may still be
+     * using it. */
+    static struct server server;
+
+    server = (struct server){
+        .options = options,
+        .ready = {.fd = -1},
+        .sandbox = {.mode = options->sandbox, .worker_fd = -1, .max_size = options->max_size},
+        .config = {.root_fd = -1,
+                   .proc_fd = -1,
+                   /* A turn is bounded as a whole, and a silent one by --timeout, too. */
+                   .turn_ms = options->request_timeout_ms < options->timeout_ms
+                                  ? options->request_timeout_ms
+                                  : options->timeout_ms,
+                   .idle_ms = options->timeout_ms,
+                   .min_rate = options->min_rate,
+                   .max_size = options->max_size,
+                   .durable = options->durable,
+                   .may_put = !options->read_only,
+                   .may_del = !options->read_only && !options->no_delete,
+                   .may_overwrite = !options->no_overwrite,
+                   .verbose = options->verbosity >= 1},
+        .manager = {.stop_fd = -1, .ledger = {.dir_fd = -1, .fd = -1}},
+        .wake_fd = -1,
+    };
+    int status = EXIT_FAILURE;
+    bool stopped = false;
+
+    if (open_all(&server) == 0 && confine(&server) == 0 && try_worker(&server, &stopped) == 0) {
+        serve(&server);
+        status = EXIT_SUCCESS;
+    }
+    if (stopped)
+        status = EXIT_SUCCESS;
+    if (server.manager.running.count == 0)
+        close_all(&server);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+
+    if (io_fill_standard_fds() < 0) {
+        log_error(worker_program, "cannot open /dev/null: %s", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    switch (options_parse(&options, worker_program, argc, argv)) {
+    case CMDLINE_EXIT:
+        return EXIT_SUCCESS;
+    case CMDLINE_WRONG:
+        return EXIT_USAGE;
+    case CMDLINE_RUN:
+        break;
+    }
+    raise_fd_limit();
+    tell_file_limit(&options);
+    leave_fds_to_workers(&options);
+    /* Ignored here once, and so in every child: a write to a connection that is gone fails with
+     * EPIPE, a file over RLIMIT_FSIZE with EFBIG, instead of killing the process. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    return run(&options);
+}
