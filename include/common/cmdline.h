@@ -15,21 +15,20 @@ enum cmdline_result {
 };
 
 /* Reads `text`, the whole of it, as a decimal number from `min` to `max`. Returns 0 and sets
- * *value; or says that `what`, an option or operand of `program`, must be such a number, and
+ * *value; or says that `what`, an option or operand, must be such a number, and
  * returns -1. */
-int cmdline_number(const char *program, const char *what, const char *text, uint64_t min,
-                   uint64_t max, uint64_t *value);
+int cmdline_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
 /* As cmdline_number(), in seconds up to a day, for milliseconds. */
-int cmdline_seconds(const char *program, const char *what, const char *text, uint64_t min, int *ms);
+int cmdline_seconds(const char *what, const char *text, uint64_t min, int *ms);
 
 /* As cmdline_number(), for a number of bytes up to 2^63 - 1 that K, M, G or T (powers of 1024) may
  * follow. */
-int cmdline_bytes(const char *program, const char *what, const char *text, uint64_t *bytes);
+int cmdline_bytes(const char *what, const char *text, uint64_t *bytes);
 
 /* getopt_long(3), for a list of short options that begins with ':', and the words about what it
  * stumbles over. Returns what it does, but '?' for whatever was wrong, and said. */
-int cmdline_next(const char *program, int argc, char **argv, const char *short_options,
+int cmdline_next(int argc, char **argv, const char *short_options,
                  const struct option *long_options);
 
 #endif

@@ -142,8 +142,9 @@ int main(int argc, char **argv)
     struct client_options options;
     bool stdout_is_closed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
 
+    log_open("ferry", STDOUT_FILENO);
     if (io_fill_standard_fds() < 0) {
-        log_error("ferry", "cannot open /dev/null: %s", strerror(errno));
+        log_error("cannot open /dev/null: %s", strerror(errno));
         return EXIT_FAILURE;
     }
     switch (client_options_parse(&options, argc, argv)) {

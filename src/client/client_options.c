@@ -65,7 +65,7 @@ static const struct option long_options[] = {
 /* Seconds of which 0 means that there is no limit. */
 static int read_limit(const char *what, int *ms)
 {
-    if (cmdline_seconds(program, what, optarg, 0, ms) < 0)
+    if (cmdline_seconds(what, optarg, 0, ms) < 0)
         return -1;
     if (*ms == 0)
         *ms = -1;
@@ -87,12 +87,12 @@ static int read_option(struct client_options *options, int option)
         options->silent = options->quiet = true;
         return 0;
     case 'j':
-        if (cmdline_number(program, "--jobs", optarg, 1, JOBS_MAX, &number) < 0)
+        if (cmdline_number("--jobs", optarg, 1, JOBS_MAX, &number) < 0)
             return -1;
         options->jobs = (size_t)number;
         return 0;
     case 'w':
-        return cmdline_seconds(program, "--wait", optarg, 0, &options->wait_ms);
+        return cmdline_seconds("--wait", optarg, 0, &options->wait_ms);
     case 't':
         return read_limit("--timeout", &options->timeout_ms);
     case OPT_CONNECT_TIMEOUT:
@@ -120,7 +120,7 @@ static int read_verb(const char *text, enum proto_verb *verb)
             return 0;
         }
     }
-    log_error(program, "the third word must be GET, PUT or DEL, not \"%s\"", text);
+    log_error("the third word must be GET, PUT or DEL, not \"%s\"", text);
     return -1;
 }
 
@@ -186,8 +186,8 @@ static int check_name(const struct client_options *options, const char *name)
     if (len > 0 && len <= longest && strpbrk(name, "\r\n") == NULL)
         return 0;
     text_escape(text, sizeof text, name, strlen(name));
-    log_error(program, "a name on the server must be 1 to %zu bytes without a line end, not \"%s\"",
-              longest, text);
+    log_error("a name on the server must be 1 to %zu bytes without a line end, not \"%s\"", longest,
+              text);
     return -1;
 }
 
@@ -217,7 +217,7 @@ static int check_collisions(const struct client_options *options)
         return 0;
     const char **sorted = calloc(count, sizeof *sorted);
     if (sorted == NULL) {
-        log_error(program, "%s", strerror(errno));
+        log_error("%s", strerror(errno));
         return -1;
     }
     memcpy(sorted, options->names, count * sizeof *sorted);
@@ -227,8 +227,8 @@ static int check_collisions(const struct client_options *options)
         if (base[0] == '\0' || strcmp(base, path_base_name(sorted[i - 1])) != 0 ||
             strcmp(sorted[i], sorted[i - 1]) == 0)
             continue;
-        log_error(program, "%s and %s would both be stored as %s; do them one by one",
-                  sorted[i - 1], sorted[i], base);
+        log_error("%s and %s would both be stored as %s; do them one by one", sorted[i - 1],
+                  sorted[i], base);
         outcome = -1;
     }
     free(sorted);
@@ -240,11 +240,11 @@ static int check_output(const struct client_options *options)
     if (options->output == NULL)
         return 0;
     if (options->verb == PROTO_DEL) {
-        log_error(program, "--output goes with GET and PUT, not with DEL");
+        log_error("--output goes with GET and PUT, not with DEL");
         return -1;
     }
     if (options->name_count > 1 && !options->into) {
-        log_error(program, "--output %s is no directory, so it goes with one FILE, not with %zu",
+        log_error("--output %s is no directory, so it goes with one FILE, not with %zu",
                   options->output, options->name_count);
         return -1;
     }
@@ -256,14 +256,14 @@ static int read_operands(struct client_options *options, int count, char **opera
     uint64_t port;
 
     if (count < 4) {
-        log_error(program, "%s missing; usage: ferry [OPTION]... HOST PORT GET|PUT|DEL FILE...",
+        log_error("%s missing; usage: ferry [OPTION]... HOST PORT GET|PUT|DEL FILE...",
                   count == 0   ? "HOST is"
                   : count == 1 ? "PORT is"
                   : count == 2 ? "GET, PUT or DEL is"
                                : "FILE is");
         return -1;
     }
-    if (cmdline_number(program, "PORT", operands[1], 1, PORT_MAX, &port) < 0)
+    if (cmdline_number("PORT", operands[1], 1, PORT_MAX, &port) < 0)
         return -1;
     if (read_verb(operands[2], &options->verb) < 0)
         return -1;
@@ -284,7 +284,7 @@ enum cmdline_result client_options_parse(struct client_options *options, int arg
 
     *options = (struct client_options){
         .jobs = 1, .wait_ms = -1, .timeout_ms = TIMEOUT_MS, .connect_ms = CONNECT_MS};
-    while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
+    while ((option = cmdline_next(argc, argv, short_options, long_options)) != -1) {
         if (option == 'h') {
             fputs(usage, stdout);
             return CMDLINE_EXIT;

@@ -27,26 +27,25 @@ static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *
     return 0;
 }
 
-int cmdline_number(const char *program, const char *what, const char *text, uint64_t min,
-                   uint64_t max, uint64_t *value)
+int cmdline_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
     if (parse_number(text, min, max, value) == 0)
         return 0;
-    log_error(program, "%s must be a number from %" PRIu64 " to %" PRIu64 ", not \"%s\"", what, min,
-              max, text);
+    log_error("%s must be a number from %" PRIu64 " to %" PRIu64 ", not \"%s\"", what, min, max,
+              text);
     return -1;
 }
 
-int cmdline_seconds(const char *program, const char *what, const char *text, uint64_t min, int *ms)
+int cmdline_seconds(const char *what, const char *text, uint64_t min, int *ms)
 {
     uint64_t seconds;
-    if (cmdline_number(program, what, text, min, SECONDS_MAX, &seconds) < 0)
+    if (cmdline_number(what, text, min, SECONDS_MAX, &seconds) < 0)
         return -1;
     *ms = (int)(seconds * 1000);
     return 0;
 }
 
-int cmdline_bytes(const char *program, const char *what, const char *text, uint64_t *bytes)
+int cmdline_bytes(const char *what, const char *text, uint64_t *bytes)
 {
     static const char suffixes[] = "KMGT";
     char digits[32];
@@ -62,8 +61,7 @@ int cmdline_bytes(const char *program, const char *what, const char *text, uint6
             return 0;
         }
     }
-    log_error(program, "%s must be a number of bytes, with K, M, G or T or without, not \"%s\"",
-              what, text);
+    log_error("%s must be a number of bytes, with K, M, G or T or without, not \"%s\"", what, text);
     return -1;
 }
 
@@ -85,23 +83,23 @@ static const char *next_option(char **argv)
 }
 
 /* Says what getopt_long(3) stumbled over in `word` when it returned `result`; optopt is its too. */
-static void complain(const char *program, int result, const char *short_options, const char *word)
+static void complain(int result, const char *short_options, const char *word)
 {
     bool is_long = word[0] == '-' && word[1] == '-';
 
     if (result == ':')
-        log_error(program, "option %s needs a value; see --help", word);
+        log_error("option %s needs a value; see --help", word);
     else if (is_long)
-        log_error(program, "%s: %s; see --help",
+        log_error("%s: %s; see --help",
                   optopt == 0 ? "unknown option" : "a value where none belongs", word);
     else if (optopt > 0 && optopt <= SCHAR_MAX && !is_short_option(short_options, optopt))
-        log_error(program, "unknown option -%c; see --help", optopt);
+        log_error("unknown option -%c; see --help", optopt);
     else
         /* What is no ASCII character each libc tells in its own way: the whole word says more. */
-        log_error(program, "unknown option %s; see --help", word);
+        log_error("unknown option %s; see --help", word);
 }
 
-int cmdline_next(const char *program, int argc, char **argv, const char *short_options,
+int cmdline_next(int argc, char **argv, const char *short_options,
                  const struct option *long_options)
 {
     /* Looked up before: after an error optind and the order of argv differ from libc to libc. */
@@ -112,6 +110,6 @@ int cmdline_next(const char *program, int argc, char **argv, const char *short_o
 
     if (option != '?' && option != ':')
         return option;
-    complain(program, option, short_options, word);
+    complain(option, short_options, word);
     return '?';
 }

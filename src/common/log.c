@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- a stream that may not wait ---- */
@@ -25,38 +26,44 @@ struct tally {
 
 struct stream {
     struct sink sink;
-    struct tally *tally;   /* NULL: its lines wait */
-    const char *complaint; /* the head of the line that tells the count */
+    struct tally *tally; /* NULL: its lines wait */
 };
 
-static struct stream streams[] = {{{STDOUT_FILENO, SINK_WRITE, false}, NULL, "server"},
-                                  {{STDERR_FILENO, SINK_WRITE, false}, NULL, ""}};
-enum { STREAMS = sizeof streams / sizeof streams[0] };
+enum { LINES, ERRORS, STREAMS };
+static struct stream streams[STREAMS] = {
+    [LINES] = {.sink = {.fd = STDOUT_FILENO}}, [ERRORS] = {.sink = {.fd = STDERR_FILENO}}};
+static const char *program = "";
 
-static struct stream *stream_of(int fd)
+void log_open(const char *name, int lines_fd)
 {
-    for (size_t i = 0; i < STREAMS; i++)
-        if (streams[i].sink.fd == fd && streams[i].tally != NULL)
-            return &streams[i];
-    return NULL;
+    program = name;
+    streams[LINES].sink.fd = lines_fd;
 }
 
-int log_never_wait(const char *program)
+int log_never_wait(void)
 {
     struct tally *tallies = mmap(NULL, STREAMS * sizeof *tallies, PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (tallies == MAP_FAILED)
         return -1;
-    streams[1].complaint = program;
     for (size_t i = 0; i < STREAMS; i++) {
         if (sink_open(&streams[i].sink, streams[i].sink.fd) < 0)
-            log_error(program,
-                      "nothing will be printed on standard %s, which could make us wait: %s",
-                      i == 0 ? "output" : "error", strerror(errno));
+            log_error("nothing will be printed on standard %s, which could make us wait: %s",
+                      streams[i].sink.fd == STDOUT_FILENO ? "output" : "error", strerror(errno));
         streams[i].tally = &tallies[i];
     }
     return 0;
+}
+
+bool log_is_in_a_file(void)
+{
+    struct stat st;
+
+    for (size_t i = 0; i < STREAMS; i++)
+        if (fstat(streams[i].sink.fd, &st) == 0 && S_ISREG(st.st_mode))
+            return true;
+    return false;
 }
 
 enum { TERMINAL_BUSY_MS = 5 };
@@ -104,7 +111,8 @@ static bool tell_dropped(const struct stream *stream)
         return true;
     int len =
         snprintf(line, sizeof line, "\n%s%s dropped %" PRIu64 " line%s that could not be written\n",
-                 stream->complaint, stream == &streams[0] ? "" : ":", count, count == 1 ? "" : "s");
+                 stream == &streams[LINES] ? "server" : program,
+                 stream == &streams[LINES] ? "" : ":", count, count == 1 ? "" : "s");
     if (put_line(stream, line, (size_t)len, true))
         return true;
     __atomic_fetch_add(&stream->tally->dropped, count, __ATOMIC_RELAXED);
@@ -120,19 +128,18 @@ void log_catch_up(void)
 
 /* ---- a line ---- */
 
-__attribute__((format(printf, 2, 0))) static void write_line(int fd, const char *format,
-                                                             va_list args)
+__attribute__((format(printf, 2, 0))) static void write_line(const struct stream *stream,
+                                                             const char *format, va_list args)
 {
     char line[1 + LOG_LINE_MAX];          /* its first byte is put_line()'s */
     const size_t room = LOG_LINE_MAX - 1; /* the newline's place is kept */
-    const struct stream *stream = stream_of(fd);
     int saved = errno;
 
     int printed = vsnprintf(line + 1, room, format, args);
     size_t len = 1 + (printed < 0 ? 0 : (size_t)printed < room ? (size_t)printed : room - 1);
     line[len++] = '\n';
-    if (stream == NULL)
-        (void)io_write_all(fd, line + 1, len - 1);
+    if (stream->tally == NULL)
+        (void)io_write_all(stream->sink.fd, line + 1, len - 1);
     else if (!tell_dropped(stream) || !put_line(stream, line, len, false))
         __atomic_fetch_add(&stream->tally->dropped, 1, __ATOMIC_RELAXED);
     errno = saved;
@@ -142,19 +149,19 @@ void log_line(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(STDOUT_FILENO, format, args);
+    write_line(&streams[LINES], format, args);
     va_end(args);
 }
 
-void log_to(int fd, const char *format, ...)
+__attribute__((format(printf, 1, 2))) static void print_error(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(fd, format, args);
+    write_line(&streams[ERRORS], format, args);
     va_end(args);
 }
 
-void log_error(const char *program, const char *format, ...)
+void log_error(const char *format, ...)
 {
     char text[LOG_LINE_MAX], escaped[LOG_LINE_MAX];
     va_list args;
@@ -163,5 +170,5 @@ void log_error(const char *program, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     text_escape(escaped, sizeof escaped, text, strlen(text));
-    log_to(STDERR_FILENO, "%s: %s", program, escaped);
+    print_error("%s: %s", program, escaped);
 }

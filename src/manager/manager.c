@@ -349,7 +349,7 @@ static bool start_next(struct manager *m)
     member.id = worker_start(&member.client, member.slot, m->highest_fd);
     if (member.id < 0) {
         if (!m->short_of_workers)
-            log_error(worker_program, "cannot start a worker: %s; clients wait", strerror(errno));
+            log_error("cannot start a worker: %s; clients wait", strerror(errno));
         m->short_of_workers = true;
         return false;
     }

@@ -213,8 +213,7 @@ void board_write(struct board *board, const struct running_set *running,
         done = put_sequence(board);
     }
     if (!done && !board->failing)
-        log_error(worker_program, "cannot write the board %s: %s; serving goes on", board->path,
-                  strerror(errno));
+        log_error("cannot write the board %s: %s; serving goes on", board->path, strerror(errno));
     board->failing = !done;
     board->changed = false;
     board->written_ms = io_now_ms();

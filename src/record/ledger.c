@@ -74,8 +74,7 @@ void ledger_close(struct ledger *ledger)
 static void complain_once(struct ledger *ledger)
 {
     if (!ledger->failing)
-        log_error(worker_program, "cannot write the ledger %s: %s; serving goes on", ledger->path,
-                  strerror(errno));
+        log_error("cannot write the ledger %s: %s; serving goes on", ledger->path, strerror(errno));
     ledger->failing = true;
 }
 
@@ -85,8 +84,8 @@ void ledger_reopen(struct ledger *ledger)
         return;
     int fd = open_file(ledger);
     if (fd < 0) {
-        log_error(worker_program, "cannot open the ledger %s again: %s; keeping the one there was",
-                  ledger->path, strerror(errno));
+        log_error("cannot open the ledger %s again: %s; keeping the one there was", ledger->path,
+                  strerror(errno));
         return;
     }
     ledger->torn = ledger->torn && is_same_file(ledger->fd, fd);

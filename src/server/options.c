@@ -116,16 +116,16 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static int read_sync(const char *program, const char *text, bool *durable)
+static int read_sync(const char *text, bool *durable)
 {
     *durable = strcmp(text, "full") == 0;
     if (*durable || strcmp(text, "none") == 0)
         return 0;
-    log_error(program, "--sync must be full or none, not \"%s\"", text);
+    log_error("--sync must be full or none, not \"%s\"", text);
     return -1;
 }
 
-static int read_sandbox(const char *program, const char *text, enum sandbox_mode *mode)
+static int read_sandbox(const char *text, enum sandbox_mode *mode)
 {
     static const struct {
         const char *word;
@@ -138,28 +138,28 @@ static int read_sandbox(const char *program, const char *text, enum sandbox_mode
             return 0;
         }
     }
-    log_error(program, "--sandbox must be auto, require or off, not \"%s\"", text);
+    log_error("--sandbox must be auto, require or off, not \"%s\"", text);
     return -1;
 }
 
-static int read_allow(const char *program, const char *text, struct admission *allowed)
+static int read_allow(const char *text, struct admission *allowed)
 {
     const char *wrong = admission_add(allowed, text);
     if (wrong == NULL)
         return 0;
-    log_error(program, "--allow must be ADDR or ADDR/BITS, not \"%s\": %s", text, wrong);
+    log_error("--allow must be ADDR or ADDR/BITS, not \"%s\": %s", text, wrong);
     return -1;
 }
 
-static int read_ready_fd(const char *program, const char *text, int *ready_fd)
+static int read_ready_fd(const char *text, int *ready_fd)
 {
     uint64_t fd;
 
-    if (cmdline_number(program, "--ready-fd", text, 0, INT32_MAX, &fd) < 0)
+    if (cmdline_number("--ready-fd", text, 0, INT32_MAX, &fd) < 0)
         return -1;
     int flags = fcntl((int)fd, F_GETFL);
     if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
-        log_error(program, "--ready-fd must be a descriptor open for writing, not %s", text);
+        log_error("--ready-fd must be a descriptor open for writing, not %s", text);
         return -1;
     }
     *ready_fd = (int)fd;
@@ -167,27 +167,26 @@ static int read_ready_fd(const char *program, const char *text, int *ready_fd)
 }
 
 /* The options of admission and confinement. */
-static int read_limit(struct options *options, const char *program, int option)
+static int read_limit(struct options *options, int option)
 {
     uint64_t number;
 
     switch (option) {
     case OPT_SANDBOX:
-        return read_sandbox(program, optarg, &options->sandbox);
+        return read_sandbox(optarg, &options->sandbox);
     case OPT_ALLOW:
-        return read_allow(program, optarg, &options->allowed);
+        return read_allow(optarg, &options->allowed);
     case OPT_PER_SOURCE:
-        if (cmdline_number(program, "--per-source", optarg, 1, RUNNING_MAX, &number) < 0)
+        if (cmdline_number("--per-source", optarg, 1, RUNNING_MAX, &number) < 0)
             return -1;
         options->per_source = (size_t)number;
         return 0;
     case OPT_REQUEST_TIMEOUT:
-        return cmdline_seconds(program, "--request-timeout", optarg, 1,
-                               &options->request_timeout_ms);
+        return cmdline_seconds("--request-timeout", optarg, 1, &options->request_timeout_ms);
     case OPT_MIN_RATE:
-        return cmdline_bytes(program, "--min-rate", optarg, &options->min_rate);
+        return cmdline_bytes("--min-rate", optarg, &options->min_rate);
     case OPT_MAX_SIZE:
-        return cmdline_bytes(program, "--max-size", optarg, &options->max_size);
+        return cmdline_bytes("--max-size", optarg, &options->max_size);
     case OPT_READ_ONLY:
         options->read_only = true;
         return 0;
@@ -202,7 +201,7 @@ static int read_limit(struct options *options, const char *program, int option)
     }
 }
 
-static int read_option(struct options *options, const char *program, int option)
+static int read_option(struct options *options, int option)
 {
     uint64_t number;
 
@@ -214,14 +213,14 @@ static int read_option(struct options *options, const char *program, int option)
         options->bind = optarg;
         return 0;
     case 'q':
-        if (cmdline_number(program, "--queue", optarg, 1, PENDING_MAX, &number) < 0)
+        if (cmdline_number("--queue", optarg, 1, PENDING_MAX, &number) < 0)
             return -1;
         options->max_pending = (size_t)number;
         return 0;
     case 't':
-        return cmdline_seconds(program, "--timeout", optarg, 1, &options->timeout_ms);
+        return cmdline_seconds("--timeout", optarg, 1, &options->timeout_ms);
     case 'g':
-        return cmdline_seconds(program, "--grace", optarg, 0, &options->grace_ms);
+        return cmdline_seconds("--grace", optarg, 0, &options->grace_ms);
     case 'u':
         options->user = optarg;
         return 0;
@@ -235,16 +234,16 @@ static int read_option(struct options *options, const char *program, int option)
         options->board = optarg;
         return 0;
     case OPT_SYNC:
-        return read_sync(program, optarg, &options->durable);
+        return read_sync(optarg, &options->durable);
     case OPT_TICK_ONLY:
         options->tick_only = true;
         return 0;
     case OPT_READY_FD:
-        return read_ready_fd(program, optarg, &options->ready_fd);
+        return read_ready_fd(optarg, &options->ready_fd);
     case '?':
         return -1;
     default:
-        return read_limit(options, program, option);
+        return read_limit(options, option);
     }
 }
 
@@ -253,15 +252,15 @@ static int read_operands(struct options *options, const char *program, int count
     uint64_t port, max = RUNNING_DEFAULT;
 
     if (count == 0) {
-        log_error(program, "PORT is missing; usage: %s [OPTION]... PORT [MAX]", program);
+        log_error("PORT is missing; usage: %s [OPTION]... PORT [MAX]", program);
         return -1;
     }
-    if (cmdline_number(program, "PORT", operands[0], 0, PORT_MAX, &port) < 0)
+    if (cmdline_number("PORT", operands[0], 0, PORT_MAX, &port) < 0)
         return -1;
-    if (count > 1 && cmdline_number(program, "MAX", operands[1], 1, RUNNING_MAX, &max) < 0)
+    if (count > 1 && cmdline_number("MAX", operands[1], 1, RUNNING_MAX, &max) < 0)
         return -1;
     if (count > 2) {
-        log_error(program, "nothing may follow PORT and MAX, but \"%s\" does", operands[2]);
+        log_error("nothing may follow PORT and MAX, but \"%s\" does", operands[2]);
         return -1;
     }
     options->port = (unsigned)port;
@@ -286,7 +285,7 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
         .durable = true,
         .ready_fd = -1,
     };
-    while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
+    while ((option = cmdline_next(argc, argv, short_options, long_options)) != -1) {
         if (option == 'h') {
             printf(usage, program, strcmp(program, "ferryd") == 0 ? "process" : "thread");
             return CMDLINE_EXIT;
@@ -295,7 +294,7 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
             printf("%s %s\n", program, FERRY_VERSION);
             return CMDLINE_EXIT;
         }
-        if (read_option(options, program, option) < 0)
+        if (read_option(options, option) < 0)
             return CMDLINE_WRONG;
     }
     if (read_operands(options, program, argc - optind, argv + optind) < 0)

@@ -66,7 +66,7 @@ static void report_ready(const struct sink *ready, unsigned port)
     if (ready->fd < 0)
         return;
     if (write_port(ready, line, (size_t)len) < 0)
-        log_error(worker_program, "--ready-fd %d: %s", ready->fd, strerror(errno));
+        log_error("--ready-fd %d: %s", ready->fd, strerror(errno));
     if (ready->fd > STDERR_FILENO)
         io_close(ready->fd);
 }
@@ -92,8 +92,7 @@ static void tell_file_limit(const struct options *options)
 
     if (options->max_size < INT64_MAX && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
         limit.rlim_cur < options->max_size)
-        log_error(worker_program,
-                  "files can have %" PRIu64 " bytes here, fewer than --max-size: see ulimit -f",
+        log_error("files can have %" PRIu64 " bytes here, fewer than --max-size: see ulimit -f",
                   (uint64_t)limit.rlim_cur);
 }
 
@@ -103,38 +102,36 @@ static int open_all(struct server *server)
 
     server->config.root_fd = storage_open_root(options->root);
     if (server->config.root_fd < 0) {
-        log_error(worker_program, "cannot serve %s: %s", options->root, strerror(errno));
+        log_error("cannot serve %s: %s", options->root, strerror(errno));
         return -1;
     }
     const char *reason =
         acceptor_open(&server->acceptor, options->bind, options->port, options->timeout_ms);
     if (reason != NULL) {
-        log_error(worker_program, "cannot listen on port %u of %s: %s", options->port,
+        log_error("cannot listen on port %u of %s: %s", options->port,
                   options->bind == NULL ? "any address" : options->bind, reason);
         return -1;
     }
     server->wake_fd = worker_init(&server->config, &server->sandbox, &server->manager.board);
     if (server->wake_fd < 0 ||
         manager_init(&server->manager, options, &server->acceptor, server->wake_fd) < 0) {
-        log_error(worker_program, "cannot start: %s", strerror(errno));
+        log_error("cannot start: %s", strerror(errno));
         return -1;
     }
     if (manager_open_board(&server->manager) < 0) {
-        log_error(worker_program, "cannot make the board%s%s: %s",
-                  options->board == NULL ? "" : " ", options->board == NULL ? "" : options->board,
-                  strerror(errno));
+        log_error("cannot make the board%s%s: %s", options->board == NULL ? "" : " ",
+                  options->board == NULL ? "" : options->board, strerror(errno));
         return -1;
     }
     if (ledger_open(&server->manager.ledger, options->ledger, options->max_running) < 0) {
-        log_error(worker_program, "cannot write the ledger %s: %s", options->ledger,
-                  strerror(errno));
+        log_error("cannot write the ledger %s: %s", options->ledger, strerror(errno));
         return -1;
     }
     /* From here on everything is created with the very mode it is to have (staged.h). */
     server->config.mask = umask(0);
     server->manager.ledger.mode &= ~server->config.mask;
-    if (log_never_wait(worker_program) < 0) {
-        log_error(worker_program, "cannot start: %s", strerror(errno));
+    if (log_never_wait() < 0) {
+        log_error("cannot start: %s", strerror(errno));
         return -1;
     }
     if (options->ready_fd >= 0)
@@ -149,11 +146,11 @@ static int confine(struct server *server)
 
     if (options->user != NULL && identity_assume(options->user, server->config.root_fd,
                                                  &server->config.proc_fd, text, sizeof text) < 0) {
-        log_error(worker_program, "cannot become user %s: %s", options->user, text);
+        log_error("cannot become user %s: %s", options->user, text);
         return -1;
     }
     if (options->verbosity >= 1 && geteuid() == 0)
-        log_error(worker_program, "running as root; --user NAME would serve as somebody else");
+        log_error("running as root; --user NAME would serve as somebody else");
     const struct sandbox_places places = {
         .root_fd = server->config.root_fd,
         .read_only = options->read_only,
@@ -161,12 +158,12 @@ static int confine(struct server *server)
     };
     struct sandbox *sandbox = &server->sandbox;
     if (sandbox_confine_server(sandbox, &places, worker_rules, worker_rule_count) < 0) {
-        log_error(worker_program, "--sandbox=require: %s", sandbox->lack);
+        log_error("--sandbox=require: %s", sandbox->lack);
         return -1;
     }
     /* What a kernel does not have, -vv tells; this is something that can be changed. */
     if (sandbox->crowded)
-        log_error(worker_program, "%s; served without it", sandbox->lack);
+        log_error("%s; served without it", sandbox->lack);
     return 0;
 }
 
@@ -177,15 +174,15 @@ static int try_without(struct sandbox *sandbox, const struct worker_end *end)
     const char *part = end->signal == 0 ? sandbox_leave_out(sandbox, end->status) : NULL;
 
     if (end->signal != 0)
-        log_error(worker_program, "a worker that was tried was killed by signal %d", end->signal);
+        log_error("a worker that was tried was killed by signal %d", end->signal);
     else if (part == NULL)
-        log_error(worker_program, end->status == WORKER_ORPHANED
-                                      ? "a worker cannot see the server that started it"
-                                      : "a worker cannot let go of the memory of others");
+        log_error(end->status == WORKER_ORPHANED
+                      ? "a worker cannot see the server that started it"
+                      : "a worker cannot let go of the memory of others");
     else if (sandbox->mode == SANDBOX_REQUIRE)
-        log_error(worker_program, "--sandbox=require: a worker can have no %s", part);
+        log_error("--sandbox=require: a worker can have no %s", part);
     else
-        log_error(worker_program, "a worker can have no %s; served without it", part);
+        log_error("a worker can have no %s; served without it", part);
     return part == NULL || sandbox->mode == SANDBOX_REQUIRE ? -1 : 0;
 }
 
@@ -199,7 +196,7 @@ static bool wait_for_worker(const struct server *server, bool told, bool *stoppe
     if (errno != EAGAIN && errno != ENOMEM)
         return false;
     if (!told)
-        log_error(worker_program, "no worker can be tried: %s; not ready yet", strerror(errno));
+        log_error("no worker can be tried: %s; not ready yet", strerror(errno));
     *stopped = io_wait(server->manager.stop_fd, POLLIN, io_now_ms() + RETRY_MS) == 0;
     return !*stopped;
 }
@@ -222,7 +219,7 @@ static int try_worker(struct server *server, bool *stopped)
     }
     if (*stopped)
         return -1;
-    log_error(worker_program, "cannot start a worker: %s%s", strerror(errno),
+    log_error("cannot start a worker: %s%s", strerror(errno),
               errno == EPERM && server->sandbox.seccomp
                   ? "; the filter does not know this libc, --sandbox=off does without it"
                   : "");
@@ -235,7 +232,7 @@ static void serve(struct server *server)
     char text[SANDBOX_TEXT];
 
     if (!options->durable)
-        log_error(worker_program, "--sync=none: a power cut may lose files that DONE was said for");
+        log_error("--sync=none: a power cut may lose files that DONE was said for");
     if (options->verbosity >= 1)
         log_line("server waiting on port %u", server->acceptor.port);
     manager_say(&server->manager, sandbox_describe(&server->sandbox, text, sizeof text));
@@ -298,8 +295,9 @@ int main(int argc, char **argv)
 {
     struct options options;
 
+    log_open(worker_program, STDOUT_FILENO);
     if (io_fill_standard_fds() < 0) {
-        log_error(worker_program, "cannot open /dev/null: %s", strerror(errno));
+        log_error("cannot open /dev/null: %s", strerror(errno));
         return EXIT_FAILURE;
     }
     switch (options_parse(&options, worker_program, argc, argv)) {

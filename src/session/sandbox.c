@@ -5,6 +5,7 @@
 #include "session/sandbox.h"
 
 #include "common/io.h"
+#include "common/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -343,12 +344,6 @@ static bool lower_limit(int resource, uint64_t value)
     return syscall(SYS_prlimit64, 0, resource, &limit, NULL) == 0;
 }
 
-static bool is_regular_file(int fd)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /* Notes why `layer` is not in force, from errno, unless another one has been noted. Returns false.
  */
 static bool lacks(struct sandbox *sandbox, const char *layer)
@@ -385,8 +380,7 @@ int sandbox_confine_server(struct sandbox *sandbox, const struct sandbox_places 
     sandbox->rlimits = lower_limit(RLIMIT_CORE, 0) || lacks(sandbox, "rlimits");
     sandbox->limit_processes = sandbox->rlimits;
     /* A limit on files is one on the log, too: past it, the workers' lines would be lost. */
-    sandbox->limit_size = sandbox->max_size < INT64_MAX && !is_regular_file(STDOUT_FILENO) &&
-                          !is_regular_file(STDERR_FILENO);
+    sandbox->limit_size = sandbox->max_size < INT64_MAX && !log_is_in_a_file();
     sandbox->landlock_abi = (int)syscall(LANDLOCK_CREATE, NULL, 0, LANDLOCK_VERSION);
     sandbox->landlock =
         (sandbox->landlock_abi > 0 && confine_files(sandbox, places)) || lacks(sandbox, "landlock");

@@ -51,7 +51,7 @@ static enum cmdline_result parse(struct top_options *options, int argc, char **a
 {
     int option;
 
-    while ((option = cmdline_next(program, argc, argv, short_options, long_options)) != -1) {
+    while ((option = cmdline_next(argc, argv, short_options, long_options)) != -1) {
         switch (option) {
         case 'h':
             fputs(usage, stdout);
@@ -67,8 +67,7 @@ static enum cmdline_result parse(struct top_options *options, int argc, char **a
         }
     }
     if (argc - optind != 1) {
-        log_error(program, "one FILE is needed, not %d; usage: ferrytop [OPTION]... FILE",
-                  argc - optind);
+        log_error("one FILE is needed, not %d; usage: ferrytop [OPTION]... FILE", argc - optind);
         return CMDLINE_WRONG;
     }
     options->path = argv[optind];
@@ -211,6 +210,7 @@ int main(int argc, char **argv)
     struct top_options options = {.path = NULL};
     struct board_view view;
 
+    log_open(program, STDOUT_FILENO);
     switch (parse(&options, argc, argv)) {
     case CMDLINE_EXIT:
         return EXIT_SUCCESS;
@@ -221,12 +221,12 @@ int main(int argc, char **argv)
     }
     const char *reason = board_view_open(&view, options.path);
     if (reason != NULL) {
-        log_error(program, "cannot show %s: %s", options.path, reason);
+        log_error("cannot show %s: %s", options.path, reason);
         return EXIT_FAILURE;
     }
     int outcome = options.once || !isatty(STDOUT_FILENO) ? show_once(&view) : show_live(&view);
     if (outcome < 0)
-        log_error(program, "cannot show %s: %s", options.path, strerror(errno));
+        log_error("cannot show %s: %s", options.path, strerror(errno));
     board_view_close(&view);
     return outcome < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
