@@ -36,11 +36,11 @@ FLAGS   = $(FERRY_CFLAGS) $(HARDENED) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 COMPILE = $(CC) $(FLAGS)
 LINK    = $(CC) $(LINK_HARDENED) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS)
 
-COMMON  = proto io transfer staged text path peer sources admission cmdline sink log
+COMMON  = memory proto io transfer staged text path peer sources admission cmdline sink log
 SERVER  = server_main options identity
 MANAGER = acceptor pending running manager
-RECORD  = ledger board claims_reader
-SESSION = lab storage sandbox
+RECORD  = record ledger board claims_reader
+SESSION = lab storage sandbox claims
 CLIENT  = client_main client_options link commands get put del progress say
 TOP     = top_main snapshot screen
 
@@ -52,12 +52,12 @@ CLIENT_OBJ = $(CLIENT:%=$(BUILD)/client/%.o) $(COMMON_OBJ)
 TOP_OBJ    = $(TOP:%=$(BUILD)/top/%.o) $(BUILD)/record/claims_reader.o $(COMMON_OBJ)
 PROGRAMS   = $(BUILD)/ferryd $(BUILD)/ferryd-threads $(BUILD)/ferry $(BUILD)/ferrytop
 PROBES     = $(patsubst test/probes/%.c,$(BUILD)/test/%,$(wildcard test/probes/*.c))
-# The servers with a session that has been taken over in place of their own.
+# The servers with a service that has been taken over in place of the lab's.
 HOSTILE     = $(if $(wildcard test/hostile),$(BUILD)/test/ferryd-hostile \
               $(BUILD)/test/ferryd-threads-hostile)
 HOSTILE_OBJ = $(patsubst test/%.c,$(BUILD)/%.o,$(wildcard test/hostile/*.c)) \
               $(filter-out $(BUILD)/session/lab.o,$(SERVER_OBJ))
-# The servers with a session that leaks, around their own.
+# The servers with a service that leaks, around the lab's.
 LEAKY       = $(if $(wildcard test/leaky),$(BUILD)/test/ferryd-leaky \
               $(BUILD)/test/ferryd-threads-leaky)
 LEAKY_OBJ   = $(BUILD)/leaky/leaky.o $(BUILD)/leaky/lab.o \
@@ -93,7 +93,7 @@ $(BUILD)/test/%: test/probes/%.c Makefile
 $(BUILD)/test/%: PLAIN = -fsanitize=% -fno-sanitize%
 $(BUILD)/test/late_stop: PLAIN =
 $(BUILD)/test/stopwatch $(BUILD)/test/late_stop: LINK_THREADS = -pthread
-$(BUILD)/test/late_stop: $(BUILD)/manager/worker_thread.o $(BUILD)/common/io.o
+$(BUILD)/test/late_stop: $(BUILD)/manager/worker_thread.o $(BUILD)/session/claims.o $(BUILD)/common/io.o
 
 $(BUILD)/test/ferryd-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_fork.o
 $(BUILD)/test/ferryd-threads-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_thread.o
@@ -124,7 +124,7 @@ $(BUILD)/leaky/%.o: test/leaky/%.c Makefile
 
 $(BUILD)/leaky/lab.o: src/session/lab.c Makefile
 	@mkdir -p $(@D)
-	$(COMPILE) -Dsession_run=real_session_run -c -o $@ $<
+	$(COMPILE) -Dlab_service=real_lab_service -c -o $@ $<
 
 -include $(BUILD)/pages/pages.d $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
          $(WORKER_OBJ:.o=.d) $(PROBES:=.d)

@@ -81,7 +81,7 @@ refills() {
     # shellcheck disable=SC2016,SC2054 # for the inner shell; commas are strace's
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 bash -c 'exec 9<>"$0" && exec "$@"'
         "$BATS_TEST_TMPDIR/mute" strace -o "$BATS_TEST_TMPDIR/trace" -e trace=signalfd4,poll
-        -e inject=signalfd4:retval=9:when=1)
+        -e inject=signalfd4:retval=9:when=2)
     start_server -- 1
     hold 1 2 3
     held 1

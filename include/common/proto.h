@@ -22,7 +22,8 @@ enum {
     PROTO_REPLY_MAX = 2048,   /* room for any ERROR text: a name and a few words */
 };
 
-enum proto_verb { PROTO_GET, PROTO_PUT, PROTO_DEL };
+enum proto_verb { PROTO_GET = 1, PROTO_PUT, PROTO_DEL };
+enum { PROTO_NO_VERB = 0, PROTO_VERBS = PROTO_DEL + 1 };
 
 struct proto_request {
     enum proto_verb verb;
@@ -40,7 +41,8 @@ enum proto_parse {
  * PROTO_REQUEST only and borrows `text`. */
 enum proto_parse proto_parse(const char *text, size_t len, struct proto_request *out);
 
-const char *proto_verb_name(enum proto_verb verb);
+/* "GET"; "" for PROTO_NO_VERB. `verb` is less than PROTO_VERBS. */
+const char *proto_verb_name(unsigned verb);
 
 /* 8 bytes, big-endian, unsigned. */
 void proto_put_size(unsigned char wire[PROTO_SIZE_LEN], uint64_t size);

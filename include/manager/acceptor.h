@@ -7,20 +7,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ACCEPTOR_LISTENERS_MAX = 8 };
+enum { ACCEPTOR_LISTENERS_MAX = 16 };
+
+struct listener {
+    int fd;                        /* owned */
+    unsigned port;                 /* the one bound, also where 0 was asked for */
+    const struct service *service; /* of whoever comes here; borrowed */
+};
 
 struct acceptor {
-    int listen_fds[ACCEPTOR_LISTENERS_MAX]; /* owned */
-    size_t count;
-    unsigned port;   /* the one bound, also where 0 was asked for */
+    struct listener listeners[ACCEPTOR_LISTENERS_MAX];
+    size_t count;    /* 0 at first */
     uint64_t serial; /* of the last client accepted */
 };
 
-/* Listens on `port` (0: a free one) of `address` (a host name or number), or of every address,
- * IPv4 and IPv6, where it is NULL. Accepted sockets inherit io_prepare_socket() and a
- * keepalive of `timeout_ms`. Returns NULL, or the reason as text; then nothing is open. */
-const char *acceptor_open(struct acceptor *acceptor, const char *address, unsigned port,
-                          int timeout_ms);
+/* Listens for clients of `service` on `port` (0: a free one) of `address` (a host name or number),
+ * or of every address, IPv4 and IPv6, where it is NULL, besides where it listens already. Accepted
+ * sockets inherit io_prepare_socket() and a keepalive of `timeout_ms`. Returns NULL, or the reason
+ * as text; then no listener has been added. */
+const char *acceptor_open(struct acceptor *acceptor, const struct service *service,
+                          const char *address, unsigned port, int timeout_ms);
 
 enum accept_result {
     ACCEPT_CLIENT, /* `client` is filled in, and owns the connection */
@@ -29,8 +35,9 @@ enum accept_result {
     ACCEPT_STARVED /* out of descriptors or memory (errno); whoever is there keeps waiting */
 };
 
-/* Takes the next client from one listening socket. Starts nothing and never waits. */
-enum accept_result acceptor_take(struct acceptor *acceptor, int listen_fd, struct pending *client);
+/* Takes the next client from one listener. Starts nothing and never waits. */
+enum accept_result acceptor_take(struct acceptor *acceptor, const struct listener *listener,
+                                 struct pending *client);
 
 void acceptor_close(struct acceptor *acceptor);
 

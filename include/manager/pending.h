@@ -2,33 +2,33 @@
 #ifndef FERRY_PENDING_H
 #define FERRY_PENDING_H
 
-#include "common/peer.h"
 #include "common/sources.h"
+#include "record/stay.h"
+#include "session/service.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* One accepted connection that nobody serves yet. The record owns the descriptor until
- * worker_start() or pending_close_all() takes it. */
+ * worker_start() or whoever dismisses the client takes it. */
 struct pending {
     int fd;
-    union peer peer;
-    struct peer_address source; /* peer_source() */
-    uint64_t serial;            /* 1 for the first client accepted, then 2, ... */
-    int64_t accepted_ns;        /* io_now_ns() */
-    int64_t accepted_wall_ns;   /* io_wall_ns(), at the same moment */
-    uint64_t place;             /* how many waited before it when it came */
+    const struct service *service; /* what it came for; borrowed */
+    struct peer_address source;    /* peer_source() of the client; from its admission on */
+    struct stay stay;
 };
 
 struct pending_queue {
-    struct pending *ring; /* borrowed; the oldest is ring[head] */
+    struct pending *ring; /* owned; the oldest is ring[head] */
     size_t capacity, head, count;
     struct sources sources; /* those of its clients, where somebody wants to know; else empty */
 };
 
-/* An empty queue in `ring`, which has room for `capacity` records and must outlive it. */
-void pending_init(struct pending_queue *queue, struct pending *ring, size_t capacity);
+/* An empty queue with room for `capacity` records, in memory that no worker inherits; with
+ * `count_sources` it counts its clients by their sources. Returns 0, or -1 with errno; then, too,
+ * pending_free() frees it. */
+int pending_init(struct pending_queue *queue, size_t capacity, bool count_sources);
+void pending_free(struct pending_queue *queue);
 
 bool pending_empty(const struct pending_queue *queue);
 bool pending_full(const struct pending_queue *queue);

@@ -8,20 +8,19 @@
 #include <stddef.h>
 
 struct running {
-    worker_id id;
-    struct pending client; /* whom it serves; the descriptor is the worker's */
-    int64_t started_ns;    /* io_now_ns() */
-    uint64_t beside;       /* how many ran when it started, itself included */
-    size_t slot;           /* of its report */
+    struct peer_address source; /* of the client it serves */
+    struct stay stay;           /* of that client; `worker` and `slot` are this member's */
 };
 
 struct running_set {
-    struct running *members; /* borrowed; in no order */
+    struct running *members; /* owned; in no order */
     size_t capacity, count;
 };
 
-/* An empty set in `members`, which has room for `capacity` of them and must outlive it. */
-void running_init(struct running_set *set, struct running *members, size_t capacity);
+/* An empty set with room for `capacity` of them, in memory that no worker inherits. Returns 0, or
+ * -1 with errno. running_free() frees it. */
+int running_init(struct running_set *set, size_t capacity);
+void running_free(struct running_set *set);
 
 bool running_full(const struct running_set *set);
 
@@ -31,8 +30,8 @@ size_t running_from(const struct running_set *set, struct peer_address source);
 /* A slot, 0 to capacity - 1, that no member has. The set must not be full. */
 size_t running_free_slot(const struct running_set *set);
 
-/* The set must not be full. */
-void running_add(struct running_set *set, const struct running *member);
+/* Adds whom a worker has taken over. The set must not be full. */
+void running_add(struct running_set *set, const struct pending *client);
 
 /* Removes the member and copies it to `removed`; false where there is none of that id. */
 bool running_remove(struct running_set *set, worker_id id, struct running *removed);

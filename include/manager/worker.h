@@ -7,8 +7,8 @@
 
 #include "manager/pending.h"
 #include "session/sandbox.h"
-#include "session/service.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,9 +25,7 @@ extern const size_t worker_fds;
 extern const struct sandbox_rule worker_rules[];
 extern const size_t worker_rule_count;
 
-struct board;
-
-/* The exit status of a worker that could not confine itself; the others are session outcomes. */
+/* The exit status of a worker that could not confine itself; otherwise it is 0. */
 enum { WORKER_UNCONFINED = 3 };
 
 /* What worker_try() may find besides: it cannot let go of memory that is others', or its parent is
@@ -39,23 +37,25 @@ typedef int64_t worker_id;
 
 struct worker_end {
     worker_id id;
-    int status; /* the session's outcome, where `signal` is 0 */
+    int status; /* 0, or WORKER_UNCONFINED, where `signal` is 0 */
     int signal; /* the signal that killed it, or 0 */
 };
 
-/* Once, before any other call here and before the caller blocks signals of its own. What it is
- * given must outlive the workers. Returns a descriptor that becomes readable when a worker has
- * ended and that worker_wake_clear() clears; or -1 with errno. */
+/* Once, before any other call here. `inherited` is the signal mask that the server was started
+ * with, for its children. What it is given must outlive the workers, the mask excepted. Returns a
+ * descriptor that becomes readable when a worker has ended and that worker_wake_clear() clears; or
+ * -1 with errno. */
 int worker_init(const struct session_config *config, const struct sandbox *confinement,
-                const struct board *shared);
+                const struct claims_pages *pages, const sigset_t *inherited);
 void worker_wake_clear(int wake_fd);
 
-/* Starts a worker for `client`, which reports on the board's page of `slot`, and takes over its
+/* Starts a worker for `client`, which claims on the page of its slot, and takes over its
  * descriptor. `highest_fd` is the highest that an accepted connection, or the process when it
  * started, has had. Returns its id, or -1 with errno where there is nothing to start it with at the
  * moment (EAGAIN, ENOMEM: fork(2), pthread_create(3)); then the record and its descriptor stay the
- * caller's, to be tried again. */
-worker_id worker_start(struct pending *client, size_t slot, int highest_fd);
+ * caller's, to be tried again. A worker process reads the record after its birth: it must not lie
+ * in memory that it does not inherit. */
+worker_id worker_start(struct pending *client, int highest_fd);
 
 /* Before the first client: starts a worker that confines itself as all will, serves nobody, and
  * ends; and waits for that. Returns 0 and fills in `end`, where the status is 0, a sandbox_part

@@ -1,79 +1,79 @@
-/* board.h - one piece of memory that says who runs, who waits, and what each worker does.
+/* board.h - a look at who runs and who waits, kept in a file for ferrytop (--board).
  *
- * The manager keeps its queue and its set there, and each worker its report. A worker keeps the
- * pages of one report, its own, and unmaps the rest before it reads a byte. With --board the
- * manager copies what is in use to a file, for ferrytop, now and then. The server does not map that
- * file, and never reads it: whoever cuts it short or writes to it disturbs those who look, nobody
- * else. */
+ * A look is made in memory of our own and then copied to the file, between two increments of a
+ * number: who reads an odd one, or not the same one before and after, has read while it was
+ * written, and reads again. The server does not map that file, and never reads it: whoever cuts it
+ * short or writes to it disturbs those who look, nobody else. */
 #ifndef FERRY_BOARD_H
 #define FERRY_BOARD_H
 
-#include "manager/pending.h"
-#include "manager/running.h"
+#include "record/stay.h"
 #include "session/claims.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#define BOARD_MAGIC "ferry-board-3"
+#define BOARD_MAGIC "ferry-board-4"
 
-enum { BOARD_WAITING_MAX = 2000 }; /* of those who wait, the file has the first */
+enum { BOARD_WAITING_MAX = 500 }; /* of those who wait, a look has the first */
 
-struct board_header {
-    char magic[16];
-    uint64_t bytes;       /* of the whole */
-    uint64_t report_size; /* of struct report, and so on: a ferrytop of another build must notice */
-    uint64_t running_size, pending_size;
-    uint64_t max_running, max_pending;
-    uint64_t reports_at, members_at, ring_at; /* offsets, bytes */
-    uint64_t report_distance;                 /* from one to the next: whole pages, bytes */
-    int64_t began_ns, began_wall_ns;
-    uint32_t pid, port;
-    char kind[16]; /* worker_kind */
-
-    /* In the file, odd while the manager writes the rest of what changes. */
-    uint64_t sequence;
-    int64_t written_ns; /* io_now_ns() */
-    uint64_t running_count, queue_head, queue_count;
+struct board_counts {
+    uint64_t running, waiting;
     uint64_t accepted;        /* clients so far */
     uint64_t ended[OUTCOMES]; /* clients so far, by how */
     uint64_t bytes_moved;     /* by those that have ended */
 };
 
-struct board {
-    struct board_header *header; /* the start of the mapping, owned */
-    unsigned char *reports;
-    size_t report_distance;
-    size_t bytes;
-    const char *path;   /* of the file, borrowed; NULL: there is none */
-    int fd;             /* of the file, owned; -1 */
-    int64_t written_ms; /* io_now_ms(), when that was tried last */
-    bool failing;       /* and had no success */
-    bool changed;       /* set by whoever changes the queue, the set or the header */
+struct board_client {
+    struct stay stay;
+    struct claims claims; /* from claims_read() */
 };
 
-/* Makes the board, and the file `path`, which may be NULL and is not written yet. Sets up the queue
- * and the set. Returns 0, or -1 with errno; then, too, board_free() frees it. It leaves the file.
- */
-int board_init(struct board *board, const char *path, struct running_set *running,
-               struct pending_queue *queue, size_t max_running, size_t max_pending);
-void board_free(struct board *board);
+/* The file: this, those who run (counts.running times struct board_client), and the first of those
+ * who wait (waiting_shown times struct stay). */
+struct board_header {
+    char magic[16];
+    uint64_t bytes;                  /* of the whole, where all places are taken */
+    uint64_t client_size, stay_size; /* a ferrytop of another build must notice */
+    uint64_t max_running, max_pending;
+    int64_t began_ns, began_wall_ns;
+    uint32_t pid, port;
+    char kind[16]; /* "pid" or "thread" */
 
-/* The report of a slot, 0 to max_running - 1. */
-struct report *board_report(const struct board *board, size_t slot);
+    uint64_t sequence;  /* odd while the rest is written */
+    int64_t written_ns; /* io_now_ns() */
+    uint64_t waiting_shown;
+    struct board_counts counts;
+};
 
-/* Writes the file, if there is one. Where that fails it says so once, until it succeeds. */
-void board_write(struct board *board, const struct running_set *running,
-                 const struct pending_queue *queue);
+struct board {
+    const char *path;    /* borrowed; NULL: there is none */
+    int fd;              /* owned; -1 */
+    unsigned char *look; /* what comes into the file next; owned */
+    size_t bytes, len;   /* its room, and what is in it */
+    int64_t written_ms;  /* io_now_ms(), when that was tried last */
+    bool failing;        /* and had no success */
+    bool changed;        /* set by whoever knows of something new */
+};
 
-/* Writes it if it is due: soon after a change, and now and then while somebody runs. Returns after
- * how many milliseconds it will be due, `most_ms` where that is later or never. */
-int board_keep_up(struct board *board, const struct running_set *running,
-                  const struct pending_queue *queue, int most_ms);
+/* Makes the file `path`, which may be NULL, `of` a server: its max_running, max_pending, began_ns,
+ * port and kind. It is not written yet. Returns 0, or -1 with errno. board_close() closes it, and
+ * leaves it. */
+int board_open(struct board *board, const char *path, mode_t mode, const struct board_header *of);
+void board_close(struct board *board);
 
-/* In a worker process: unmaps all but the report of `slot`. Returns 0; or -1 with errno, and then
- * the process may still reach what others wrote, and must not go on. */
-int board_keep_only(const struct board *board, size_t slot);
+/* Begins a look (false: there is no board, and nothing to follow); adds to it, at most max_running
+ * who run and then those who wait (false: there is no more room for them); and writes it. Where
+ * that fails it says so once, until it succeeds. */
+bool board_begin(struct board *board, const struct board_counts *counts);
+void board_add_running(struct board *board, const struct stay *stay, const struct claims *shared);
+bool board_add_waiting(struct board *board, const struct stay *stay);
+void board_write(struct board *board);
+
+/* In how many milliseconds it is to be written: soon after a change, now and then while `somebody`
+ * runs; `most_ms` where that is later or never. */
+int board_due_in(const struct board *board, bool somebody, int most_ms);
 
 #endif

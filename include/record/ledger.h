@@ -2,7 +2,7 @@
 #ifndef FERRY_LEDGER_H
 #define FERRY_LEDGER_H
 
-#include "manager/running.h"
+#include "record/stay.h"
 #include "session/claims.h"
 
 #include <stdbool.h>
@@ -12,24 +12,26 @@ struct ledger {
     const char *path; /* NULL: none is kept; borrowed */
     int dir_fd;       /* of its directory, to open it again from inside the sandbox; owned */
     int fd;           /* owned */
-    mode_t mode;      /* that it is created with, less the process's umask */
+    mode_t mode;      /* that it is created with */
     bool failing;     /* told once, until a line is written again */
     bool torn;        /* the last line is not whole */
-    size_t cap;       /* how many may run at once: for the lines */
+    const char *kind; /* for the lines: what a worker's id counts, borrowed, */
+    size_t cap;       /* and how many may run at once */
 };
 
+/* The end of a stay. */
 struct ledger_entry {
-    const struct pending *client;
-    const struct running *member; /* NULL: it never ran */
-    struct report report;         /* from report_read() */
-    int64_t reaped_ns;            /* io_now_ns(): when its stay was over */
+    const struct stay *stay;
+    struct claims claims; /* from claims_read(); all 0 where it never ran */
+    int64_t ended_ns;     /* io_now_ns() */
     enum outcome outcome;
     int signal; /* 0: none */
 };
 
-/* Opens the ledger `path` for appending, of a server that runs `cap` at once; NULL: there is none,
- * and the other calls do nothing. Returns 0, or -1 with errno. ledger_close() closes it. */
-int ledger_open(struct ledger *ledger, const char *path, size_t cap);
+/* Opens the ledger `path` for appending; NULL: there is none, and the other calls do nothing.
+ * `mode` is that of a new file, `kind` and `cap` are the server's. Returns 0, or -1 with errno.
+ * ledger_close() closes it. */
+int ledger_open(struct ledger *ledger, const char *path, mode_t mode, const char *kind, size_t cap);
 void ledger_close(struct ledger *ledger);
 
 /* Opens it again, under the same name: what logrotate asks for. Where that fails, the complaint

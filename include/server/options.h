@@ -2,8 +2,8 @@
 #ifndef FERRY_OPTIONS_H
 #define FERRY_OPTIONS_H
 
-#include "common/admission.h"
 #include "common/cmdline.h"
+#include "manager/manager.h"
 #include "session/sandbox.h"
 
 #include <stdbool.h>
@@ -11,27 +11,22 @@
 #include <stdint.h>
 
 struct options {
-    unsigned port;      /* 0: a free one */
-    size_t max_running; /* MAX: clients served at once */
-    size_t max_pending; /* --queue: clients that wait at most */
+    unsigned port;        /* 0: a free one */
+    struct policy policy; /* MAX, --queue, --per-source, --grace, --tick-only, --allow */
     const char *root;
     const char *bind; /* NULL: every address */
     int timeout_ms;
     int request_timeout_ms;
-    int grace_ms;
     uint64_t min_rate; /* bytes a second */
     uint64_t max_size; /* bytes */
-    struct admission allowed;
-    size_t per_source; /* 0: no limit */
     bool read_only, no_delete, no_overwrite;
     enum sandbox_mode sandbox;
     const char *ledger; /* NULL: none */
     const char *board;  /* NULL: nobody but us sees it */
     const char *user;   /* NULL: stay who we are */
     bool durable;       /* --sync=full */
-    bool tick_only;
-    int ready_fd;  /* -1: nobody asks */
-    int verbosity; /* 0, 1: the lab's lines, 2: the manager's decisions too */
+    int ready_fd;       /* -1: nobody asks */
+    int verbosity;      /* 0, 1: the lab's lines, 2: the manager's decisions too */
 };
 
 /* `program` names the program in messages; strings in `options` point into `argv`. */

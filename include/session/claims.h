@@ -1,13 +1,15 @@
-/* report.h - what a worker tells about its client while it serves it.
+/* claims.h - what a worker tells of its client while it serves it, on a page of its own.
  *
- * Lives in memory that the worker shares with the manager (board.h), so that it can be read while
- * the worker runs and after it was killed. Only the worker writes it, and the worker talks to
- * strangers: who reads it must not trust a byte of it (report_read()). */
-#ifndef FERRY_REPORT_H
-#define FERRY_REPORT_H
+ * The pages are the one thing that the parent shares with its workers, so that a page can be read
+ * while its worker runs and after it was killed. Only the worker writes it, and the worker talks to
+ * strangers: who reads it must not trust a byte of it (record/claims_reader.h). A worker process
+ * keeps its own page and lets go of the others before it reads a byte. */
+#ifndef FERRY_CLAIMS_H
+#define FERRY_CLAIMS_H
 
 #include "common/proto.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* How a client's stay came to its end: the closed list of docs/ledger.md. */
@@ -27,10 +29,8 @@ enum outcome {
     OUTCOMES
 };
 
-enum { REPORT_NO_VERB, REPORT_GET, REPORT_PUT, REPORT_DEL, REPORT_VERBS };
-
-struct report {
-    uint32_t verb;        /* one of REPORT_* */
+struct claims {
+    uint32_t verb;        /* an enum proto_verb, or PROTO_NO_VERB */
     uint32_t reason;      /* the errno of what went wrong; 0: nothing, or the outcome says it */
     uint32_t outcome;     /* an enum outcome that a worker can tell: up to OUTCOME_BROKEN */
     uint64_t size, moved; /* of the data, bytes */
@@ -39,18 +39,24 @@ struct report {
     char error[PROTO_REQUEST_MAX + 64]; /* the words of an ERROR */
 };
 
-/* Copies a report, with everything in it made sane: numbers in their ranges, texts terminated. */
-void report_read(const struct report *shared, struct report *copy);
+struct claims_pages {
+    unsigned char *base; /* owned */
+    size_t distance;     /* from one to the next: whole pages, bytes */
+    size_t bytes;        /* of all */
+};
 
-/* The words of docs/ledger.md. */
-const char *report_outcome_name(enum outcome outcome);
-const char *report_verb_name(uint32_t verb); /* "" for REPORT_NO_VERB */
+/* Makes one for each of `slots` slots. Returns 0, or -1 with errno. claims_close() frees them. */
+int claims_open(struct claims_pages *pages, size_t slots);
+void claims_close(struct claims_pages *pages);
 
-enum { REPORT_REASON_TEXT = 64 };
+/* The claims of a slot, 0 to slots - 1. */
+struct claims *claims_of(const struct claims_pages *pages, size_t slot);
 
-/* A reason that is not 0: its name, for programs ("ENOSPC"), and its words, for people. The result
- * may be `text`. */
-const char *report_reason_name(uint32_t reason, char text[REPORT_REASON_TEXT]);
-const char *report_reason_words(uint32_t reason, char text[REPORT_REASON_TEXT]);
+/* For a new worker: nothing is claimed there any more. */
+void claims_clear(const struct claims_pages *pages, size_t slot);
+
+/* In a worker process: unmaps all pages but that of `slot`. Returns 0; or -1 with errno, and then
+ * the process may still reach what others wrote, and must not go on. */
+int claims_keep_only(const struct claims_pages *pages, size_t slot);
 
 #endif

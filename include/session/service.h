@@ -1,6 +1,9 @@
-/* session.h - one client's conversation, from READY to DONE. */
-#ifndef FERRY_SESSION_H
-#define FERRY_SESSION_H
+/* service.h - what is said on a connection: the one thing that neither manager nor workers know.
+ *
+ * A listener carries a service, the record of a client that came to it carries it on, and the
+ * worker calls it. */
+#ifndef FERRY_SERVICE_H
+#define FERRY_SERVICE_H
 
 #include "session/claims.h"
 
@@ -22,17 +25,14 @@ struct session_config {
     bool verbose;          /* print the request and what is done about it */
 };
 
-/* How it went, and a worker process's exit status. */
-enum session_outcome {
-    SESSION_DONE = 0,    /* it is done, and DONE was said to whoever was still there */
-    SESSION_REFUSED = 1, /* ERROR was said */
-    SESSION_BROKEN = 2   /* neither: the client left, fell silent, or broke the protocol */
-};
+struct service {
+    const char *name;
 
-/* Talks to the client on `fd`, a connected non-blocking socket, until the last word is said and
- * drained, and tells how it goes in `report`. Borrows both: the caller closes `fd`. Logs with
- * log_line(), once per event. */
-enum session_outcome session_run(const struct session_config *config, int fd,
-                                 struct report *report);
+    /* Serves one client on `fd`, a connected non-blocking socket, until the last word is said and
+     * drained, and tells how it goes in `claims`, all 0 before. Borrows all three: the caller
+     * closes `fd`. Logs with log_line(), once per event. Runs in the worker, process or thread: so
+     * no exit(), chdir(), umask(), static buffers. */
+    void (*run)(const struct session_config *config, int fd, struct claims *claims);
+};
 
 #endif

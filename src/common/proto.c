@@ -3,11 +3,11 @@
  * Runs in: any process or thread; no state. */
 #include "common/proto.h"
 
-static const char *const verb_names[] = {
-    [PROTO_GET] = "GET", [PROTO_PUT] = "PUT", [PROTO_DEL] = "DEL"};
-enum { VERB_COUNT = sizeof verb_names / sizeof verb_names[0], VERB_LEN = 3 };
+static const char *const verb_names[PROTO_VERBS] = {
+    [PROTO_NO_VERB] = "", [PROTO_GET] = "GET", [PROTO_PUT] = "PUT", [PROTO_DEL] = "DEL"};
+enum { VERB_LEN = 3 };
 
-const char *proto_verb_name(enum proto_verb verb)
+const char *proto_verb_name(unsigned verb)
 {
     return verb_names[verb];
 }
@@ -16,7 +16,7 @@ enum proto_parse proto_parse(const char *text, size_t len, struct proto_request 
 {
     if (memchr(text, '\0', len) != NULL)
         return PROTO_BAD;
-    for (int verb = 0; verb < VERB_COUNT; verb++) {
+    for (unsigned verb = PROTO_GET; verb < PROTO_VERBS; verb++) {
         size_t common = len < VERB_LEN ? len : VERB_LEN;
         if (memcmp(text, verb_names[verb], common) != 0)
             continue;

@@ -3,8 +3,8 @@
  * Runs in: the parent. */
 #include "common/sources.h"
 
-#include <errno.h>
-#include <sys/mman.h>
+#include "common/memory.h"
+
 #include <sys/random.h>
 
 int sources_init(struct sources *sources, size_t most)
@@ -17,25 +17,16 @@ int sources_init(struct sources *sources, size_t most)
         size *= 2;
     if (getrandom(&key, sizeof key, 0) != (ssize_t)sizeof key)
         return -1;
-    void *table = mmap(NULL, size * sizeof *sources->table, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (table == MAP_FAILED)
+    void *table = memory_private(size * sizeof *sources->table);
+    if (table == NULL)
         return -1;
-    /* A worker has no business with who else is there (madvise(2)). */
-    if (madvise(table, size * sizeof *sources->table, MADV_DONTFORK) < 0) {
-        int saved = errno;
-        munmap(table, size * sizeof *sources->table);
-        errno = saved;
-        return -1;
-    }
     *sources = (struct sources){table, size, key};
     return 0;
 }
 
 void sources_free(struct sources *sources)
 {
-    if (sources->table != NULL)
-        munmap(sources->table, sources->size * sizeof *sources->table);
+    memory_free(sources->table, sources->size * sizeof *sources->table);
     *sources = (struct sources){.table = NULL};
 }
 

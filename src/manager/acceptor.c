@@ -41,38 +41,51 @@ static unsigned bound_port(int fd)
     return getsockname(fd, &self.any, &len) < 0 ? 0 : peer_port(&self);
 }
 
+/* What all listeners of one call have in common. */
+struct door {
+    struct acceptor *acceptor;
+    const struct service *service;
+    size_t first; /* of them */
+    int timeout_ms;
+};
+
 /* Returns 0, or -1 with errno. */
-static int add_listener(struct acceptor *acceptor, const struct sockaddr *address, socklen_t len,
-                        bool both, int timeout_ms)
+static int add_listener(const struct door *door, const struct sockaddr *address, socklen_t len,
+                        bool both)
 {
-    int fd = listen_on(address, len, both, timeout_ms);
+    struct acceptor *acceptor = door->acceptor;
+
+    errno = ENOBUFS;
+    int fd = acceptor->count < ACCEPTOR_LISTENERS_MAX
+                 ? listen_on(address, len, both, door->timeout_ms)
+                 : -1;
     if (fd < 0)
         return -1;
-    acceptor->listen_fds[acceptor->count++] = fd;
-    acceptor->port = bound_port(fd);
+    acceptor->listeners[acceptor->count++] =
+        (struct listener){.fd = fd, .port = bound_port(fd), .service = door->service};
     return 0;
 }
 
-static int open_every_address(struct acceptor *acceptor, unsigned port, int timeout_ms)
+static int open_every_address(const struct door *door, unsigned port)
 {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 
-    if (add_listener(acceptor, (struct sockaddr *)&v6, sizeof v6, true, timeout_ms) == 0)
+    if (add_listener(door, (struct sockaddr *)&v6, sizeof v6, true) == 0)
         return 0;
     if (errno == EADDRINUSE || errno == EACCES)
         return -1;
     /* A machine without IPv6 says so in several ways. */
-    return add_listener(acceptor, (struct sockaddr *)&v4, sizeof v4, false, timeout_ms);
+    return add_listener(door, (struct sockaddr *)&v4, sizeof v4, false);
 }
 
-/* Is one of the listeners bound to this address already? */
-static bool is_bound(const struct acceptor *acceptor, const union peer *address)
+/* Has this address got a listener already? */
+static bool is_bound(const struct door *door, const union peer *address)
 {
-    for (size_t i = 0; i < acceptor->count; i++) {
+    for (size_t i = door->first; i < door->acceptor->count; i++) {
         union peer self = {.any.sa_family = AF_UNSPEC};
         socklen_t len = sizeof self;
-        if (getsockname(acceptor->listen_fds[i], &self.any, &len) == 0 &&
+        if (getsockname(door->acceptor->listeners[i].fd, &self.any, &len) == 0 &&
             peer_address_equal(peer_address_of(&self), peer_address_of(address)))
             return true;
     }
@@ -81,62 +94,78 @@ static bool is_bound(const struct acceptor *acceptor, const union peer *address)
 
 /* A name may stand for several addresses, one of them twice, and some that this machine does not
  * have at the moment. Where the port is 0, the first one chooses for all. */
-static int open_listed(struct acceptor *acceptor, const struct addrinfo *list, unsigned port,
-                       int timeout_ms)
+static int open_listed(const struct door *door, const struct addrinfo *list, unsigned port)
 {
-    for (; list != NULL && acceptor->count < ACCEPTOR_LISTENERS_MAX; list = list->ai_next) {
+    struct acceptor *acceptor = door->acceptor;
+
+    for (; list != NULL; list = list->ai_next) {
         union peer address;
         if (list->ai_addrlen > sizeof address)
             continue;
         memcpy(&address, list->ai_addr, list->ai_addrlen);
-        in_port_t wanted = htons((uint16_t)(port != 0 ? port : acceptor->port));
+        if (port == 0 && acceptor->count > door->first)
+            port = acceptor->listeners[door->first].port;
         if (address.any.sa_family == AF_INET)
-            address.v4.sin_port = wanted;
+            address.v4.sin_port = htons((uint16_t)port);
         else
-            address.v6.sin6_port = wanted;
-        if (is_bound(acceptor, &address))
+            address.v6.sin6_port = htons((uint16_t)port);
+        if (is_bound(door, &address))
             continue;
-        if (add_listener(acceptor, &address.any, list->ai_addrlen, false, timeout_ms) < 0 &&
-            errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT)
+        if (add_listener(door, &address.any, list->ai_addrlen, false) < 0 &&
+            errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT && errno != ENOBUFS)
             return -1;
     }
-    return acceptor->count > 0 ? 0 : -1;
+    return acceptor->count > door->first ? 0 : -1;
 }
 
-const char *acceptor_open(struct acceptor *acceptor, const char *address, unsigned port,
-                          int timeout_ms)
+static void close_from(struct acceptor *acceptor, size_t first)
+{
+    while (acceptor->count > first)
+        io_close(acceptor->listeners[--acceptor->count].fd);
+}
+
+const char *acceptor_open(struct acceptor *acceptor, const struct service *service,
+                          const char *address, unsigned port, int timeout_ms)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    const struct door door = {acceptor, service, acceptor->count, timeout_ms};
     struct addrinfo *list = NULL;
     int outcome;
 
-    *acceptor = (struct acceptor){.count = 0};
     if (address == NULL) {
-        outcome = open_every_address(acceptor, port, timeout_ms);
+        outcome = open_every_address(&door, port);
     } else {
         int error = getaddrinfo(address, NULL, &hints, &list);
         if (error != 0)
             return gai_strerror(error);
-        outcome = open_listed(acceptor, list, port, timeout_ms);
+        outcome = open_listed(&door, list, port);
         freeaddrinfo(list);
     }
     if (outcome == 0)
         return NULL;
     int saved = errno;
-    acceptor_close(acceptor);
+    close_from(acceptor, door.first);
     return strerror(saved);
 }
 
-enum accept_result acceptor_take(struct acceptor *acceptor, int listen_fd, struct pending *client)
+void acceptor_close(struct acceptor *acceptor)
 {
-    socklen_t len = sizeof client->peer;
+    close_from(acceptor, 0);
+}
 
-    client->fd = accept4(listen_fd, &client->peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+enum accept_result acceptor_take(struct acceptor *acceptor, const struct listener *listener,
+                                 struct pending *client)
+{
+    struct stay *stay = &client->stay;
+    socklen_t len = sizeof stay->connection;
+
+    *client = (struct pending){.service = listener->service};
+    client->fd = accept4(listener->fd, &stay->connection.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (client->fd >= 0) {
-        client->source = peer_source(&client->peer);
-        client->serial = ++acceptor->serial;
-        client->accepted_ns = io_now_ns();
-        client->accepted_wall_ns = io_wall_ns();
+        stay->client = stay->connection;
+        stay->serial = ++acceptor->serial;
+        stay->accepted_ns = io_now_ns();
+        stay->accepted_wall_ns = io_wall_ns();
         return ACCEPT_CLIENT;
     }
     switch (errno) {
@@ -159,10 +188,4 @@ enum accept_result acceptor_take(struct acceptor *acceptor, int listen_fd, struc
     default:
         return ACCEPT_STARVED;
     }
-}
-
-void acceptor_close(struct acceptor *acceptor)
-{
-    while (acceptor->count > 0)
-        io_close(acceptor->listen_fds[--acceptor->count]);
 }

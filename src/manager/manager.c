@@ -8,10 +8,8 @@
 #include "common/log.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -22,95 +20,7 @@ enum {
     GIVE_UP_AFTER_MS = 1000 /* from its SIGKILL to leaving without it */
 };
 
-/* One of -vv's lines: the time since the start, and what was decided. */
-__attribute__((format(printf, 2, 3))) static void decision(const struct manager *m,
-                                                           const char *format, ...)
-{
-    char text[LOG_LINE_MAX];
-    va_list args;
-
-    if (m->options->verbosity < 2)
-        return;
-    va_start(args, format);
-    (void)vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    int64_t ms = (io_now_ns() - m->board.header->began_ns) / 1000000;
-    log_line("manager %" PRId64 ".%03d s: %s (%zu running, %zu waiting)", ms / 1000,
-             (int)(ms % 1000), text, m->running.count, m->queue.count);
-}
-
-void manager_say(const struct manager *m, const char *text)
-{
-    decision(m, "%s", text);
-}
-
 /* ---- reaping ---- */
-
-/* What the parent itself saw of the end weighs more than what the worker said of it; but where the
- * parent has told it to end, what was done by then is done. */
-static enum outcome judge(const struct manager *m, const struct worker_end *end,
-                          const struct report *report)
-{
-    bool said = report->outcome == OUTCOME_DONE || report->outcome == OUTCOME_REFUSED;
-
-    if (m->ending)
-        return said ? (enum outcome)report->outcome : OUTCOME_SHUTDOWN;
-    if (end->signal != 0)
-        return OUTCOME_SIGNAL;
-    if (end->status == WORKER_UNCONFINED)
-        return OUTCOME_SANDBOX;
-    return (enum outcome)report->outcome;
-}
-
-static void log_done(const struct manager *m, const struct ledger_entry *entry)
-{
-    char peer[PEER_TEXT_MAX], how[48], words[REPORT_REASON_TEXT];
-    const uint32_t reason = entry->report.reason;
-
-    if (m->options->verbosity < 1)
-        return;
-    if (entry->signal != 0)
-        (void)snprintf(how, sizeof how, "killed by signal %d", entry->signal);
-    else
-        (void)snprintf(how, sizeof how, "%s", report_outcome_name(entry->outcome));
-    log_line("server done with client at %s: %s%s%s", peer_format(&entry->client->peer, peer), how,
-             reason == 0 ? "" : ", ", reason == 0 ? "" : report_reason_words(reason, words));
-}
-
-/* The end of a client's stay, for the ledger and the board. `member` is NULL where it never ran. */
-static void account(struct manager *m, const struct ledger_entry *entry)
-{
-    m->board.header->ended[entry->outcome]++;
-    m->board.header->bytes_moved += entry->report.moved;
-    m->board.changed = true;
-    ledger_write(&m->ledger, entry);
-    log_done(m, entry);
-}
-
-static void log_reaped(struct manager *m, const struct worker_end *end,
-                       const struct running *member)
-{
-    struct ledger_entry entry = {
-        .client = &member->client,
-        .member = member,
-        .reaped_ns = io_now_ns(),
-        .signal = end->signal,
-    };
-    char how[48];
-
-    report_read(board_report(&m->board, member->slot), &entry.report);
-    entry.outcome = judge(m, end, &entry.report);
-    if (entry.outcome != (enum outcome)entry.report.outcome)
-        entry.report.reason = 0; /* it was another one's */
-    account(m, &entry);
-    if (end->signal != 0)
-        (void)snprintf(how, sizeof how, "killed by signal %d", end->signal);
-    else
-        (void)snprintf(how, sizeof how, "%s", report_outcome_name(entry.outcome));
-    decision(m, "client %" PRIu64 " ended, %s %" PRId64 ", %s after %" PRId64 " ms",
-             member->client.serial, worker_kind, end->id, how,
-             (entry.reaped_ns - member->started_ns) / 1000000);
-}
 
 static void reap_stopped(struct manager *m)
 {
@@ -120,39 +30,33 @@ static void reap_stopped(struct manager *m)
     /* Also where nobody runs: as pid 1 of a container we adopt what others leave behind. */
     while (worker_reap(&end)) {
         if (running_remove(&m->running, end.id, &member))
-            log_reaped(m, &end, &member);
+            record_ended(m->record, &member.stay,
+                         (struct ending){end.signal, end.status == WORKER_UNCONFINED, m->ending});
     }
-}
-
-/* Closes the connection of a client that never ran. */
-static void dismiss(struct manager *m, const struct pending *client, enum outcome outcome)
-{
-    const struct ledger_entry entry = {
-        .client = client, .reaped_ns = io_now_ns(), .outcome = outcome};
-
-    io_close(client->fd);
-    m->accept_paused = false; /* a descriptor came free */
-    account(m, &entry);
-}
-
-static void dismiss_abandoned(void *arg, const struct pending *client)
-{
-    dismiss(arg, client, OUTCOME_ABANDONED);
 }
 
 /* ---- accepting ---- */
 
 static void enqueue(struct manager *m, struct pending *client)
 {
-    char text[PEER_TEXT_MAX];
-
-    client->place = m->queue.count;
+    client->stay.place = m->queue.count;
     pending_push(&m->queue, client);
-    m->board.header->accepted++;
-    m->board.changed = true;
-    if (m->options->verbosity >= 1)
-        log_line("server connected to client at %s", peer_format(&client->peer, text));
-    decision(m, "client %" PRIu64 " queued, %s", client->serial, peer_format(&client->peer, text));
+    record_queued(m->record, &client->stay);
+}
+
+/* Closes the connection of a client that has no worker. */
+static void hang_up(struct manager *m, const struct pending *client)
+{
+    io_close(client->fd);
+    m->accept_paused = false; /* a descriptor came free */
+}
+
+static void dismiss_left(void *arg, const struct pending *client)
+{
+    struct manager *m = arg;
+
+    hang_up(m, client);
+    record_left(m->record, &client->stay);
 }
 
 /* Those of this source who have left do not count. To look takes a system call for each of them, so
@@ -163,9 +67,8 @@ static void sweep_source(struct manager *m, const struct peer_address *source)
 
     if (began_ns < m->share_due_ns)
         return;
-    size_t left = pending_sweep(&m->queue, source, dismiss_abandoned, m);
-    if (left > 0)
-        decision(m, "share used up, but %zu had left", left);
+    size_t left = pending_sweep(&m->queue, source, dismiss_left, m);
+    record_swept(m->record, "share used up", left);
     int64_t now_ns = io_now_ns();
     m->share_due_ns = now_ns + 9 * (now_ns - began_ns);
 }
@@ -183,17 +86,16 @@ static bool is_over_share(struct manager *m, const struct pending *client)
  * those behind it would have to wait for it. */
 static void turn_away(struct manager *m, const struct pending *client, const char *why)
 {
-    char text[PEER_TEXT_MAX];
-
-    io_close(client->fd);
-    decision(m, "client %" PRIu64 " %s, %s", client->serial, why, peer_format(&client->peer, text));
+    hang_up(m, client);
+    record_turned_away(m->record, &client->stay, why);
 }
 
 static void admit(struct manager *m, struct pending *client)
 {
     if (client->fd > m->highest_fd)
         m->highest_fd = client->fd;
-    if (!admission_allows(&m->options->allowed, &client->peer))
+    client->source = peer_source(&client->stay.client);
+    if (!admission_allows(&m->policy->allowed, &client->stay.client))
         turn_away(m, client, "not allowed");
     else if (is_over_share(m, client))
         turn_away(m, client, "over its share");
@@ -201,12 +103,12 @@ static void admit(struct manager *m, struct pending *client)
         enqueue(m, client);
 }
 
-static void accept_from(struct manager *m, int listen_fd)
+static void accept_from(struct manager *m, const struct listener *listener)
 {
     struct pending client;
 
     for (int i = 0; i < ACCEPT_BATCH && !pending_full(&m->queue); i++) {
-        switch (acceptor_take(m->acceptor, listen_fd, &client)) {
+        switch (acceptor_take(m->acceptor, listener, &client)) {
         case ACCEPT_CLIENT:
             admit(m, &client);
             break;
@@ -215,7 +117,7 @@ static void accept_from(struct manager *m, int listen_fd)
         case ACCEPT_NONE:
             return;
         case ACCEPT_STARVED:
-            decision(m, "accepting paused: %s", strerror(errno));
+            record_paused(m->record, errno);
             m->accept_paused = true;
             return;
         }
@@ -233,8 +135,7 @@ static bool stop_requested(struct manager *m)
         return false;
     if (info.ssi_signo != SIGHUP)
         return true;
-    decision(m, "reopening the ledger");
-    ledger_reopen(&m->ledger);
+    record_reopen(m->record);
     return false;
 }
 
@@ -246,15 +147,16 @@ enum { SLOT_STOP, SLOT_WAKE, SLOT_LISTEN, SLOTS = SLOT_LISTEN + ACCEPTOR_LISTENE
  * 3. clients are taken in while there is a place for them and a descriptor. */
 static size_t fill_poll_set(const struct manager *m, struct pollfd slots[SLOTS])
 {
+    const struct acceptor *acceptor = m->acceptor;
     bool accepting = !pending_full(&m->queue) && !m->accept_paused;
 
     slots[SLOT_STOP] = (struct pollfd){.fd = m->stop_fd, .events = POLLIN};
     slots[SLOT_WAKE] =
-        (struct pollfd){.fd = m->options->tick_only ? -1 : m->wake_fd, .events = POLLIN};
-    for (size_t i = 0; i < m->acceptor->count; i++)
+        (struct pollfd){.fd = m->policy->tick_only ? -1 : m->wake_fd, .events = POLLIN};
+    for (size_t i = 0; i < acceptor->count; i++)
         slots[SLOT_LISTEN + i] =
-            (struct pollfd){.fd = accepting ? m->acceptor->listen_fds[i] : -1, .events = POLLIN};
-    return SLOT_LISTEN + m->acceptor->count;
+            (struct pollfd){.fd = accepting ? acceptor->listeners[i].fd : -1, .events = POLLIN};
+    return SLOT_LISTEN + acceptor->count;
 }
 
 /* Sleeps until one of the poll set is ready, `timeout_ms` at most, and takes in what came. */
@@ -272,13 +174,29 @@ static void sleep_once(struct manager *m, int timeout_ms)
         worker_wake_clear(m->wake_fd);
     for (size_t i = SLOT_LISTEN; i < count; i++)
         if (slots[i].revents != 0)
-            accept_from(m, slots[i].fd);
+            accept_from(m, &m->acceptor->listeners[i - SLOT_LISTEN]);
 }
 
-/* How long to sleep: until the board's file is to be written again, `most_ms` at most. */
-static int keep_board(struct manager *m, int64_t most_ms)
+static void show(struct manager *m)
 {
-    return board_keep_up(&m->board, &m->running, &m->queue, (int)most_ms);
+    if (!record_begin_look(m->record))
+        return;
+    for (size_t i = 0; i < m->running.count; i++)
+        record_show_running(m->record, &m->running.members[i].stay);
+    for (size_t place = 0; place < m->queue.count; place++)
+        if (!record_show_waiting(m->record, &pending_at(&m->queue, place)->stay))
+            break;
+    record_end_look(m->record);
+}
+
+/* Shows who runs and who waits where it is time to, and lets those lines out that found no room.
+ * Returns how long to sleep until it is time again, `most_ms` at most. */
+static int keep_record(struct manager *m, int64_t most_ms)
+{
+    log_catch_up();
+    if (record_is_due(m->record))
+        show(m);
+    return record_due_in(m->record, (int)most_ms);
 }
 
 /* Where nobody more can come in, those who have left make room: once a tick, since it takes a
@@ -288,9 +206,7 @@ static void sweep_full_queue(struct manager *m)
     if (!pending_full(&m->queue) || io_now_ms() < m->sweep_due_ms)
         return;
     m->sweep_due_ms = io_now_ms() + TICK_MS;
-    size_t left = pending_sweep(&m->queue, NULL, dismiss_abandoned, m);
-    if (left > 0)
-        decision(m, "queue full, but %zu had left", left);
+    record_swept(m->record, "queue full", pending_sweep(&m->queue, NULL, dismiss_left, m));
 }
 
 /* Sleeps until something happens, `timeout_ms` at most. With --tick-only, for that long whatever
@@ -302,10 +218,9 @@ static void wait_for_event(struct manager *m, int timeout_ms)
 
     sweep_full_queue(m);
     do {
-        log_catch_up();
-        sleep_once(m, keep_board(m, left_ms));
+        sleep_once(m, keep_record(m, left_ms));
         left_ms = until_ms - io_now_ms();
-    } while (m->options->tick_only && !m->stopping && left_ms > 0);
+    } while (m->policy->tick_only && !m->stopping && left_ms > 0);
 }
 
 /* ---- starting ---- */
@@ -314,7 +229,7 @@ static void wait_for_event(struct manager *m, int timeout_ms)
  * whose source has its share already keeps its place and is passed over. */
 static bool choose_next(struct manager *m, size_t *place)
 {
-    size_t share = m->options->per_source;
+    size_t share = m->policy->per_source;
 
     for (*place = 0; *place < m->queue.count;) {
         struct pending *client = pending_at(&m->queue, *place);
@@ -324,8 +239,7 @@ static bool choose_next(struct manager *m, size_t *place)
         }
         if (!pending_has_left(client))
             return true;
-        decision(m, "client %" PRIu64 " had left", client->serial);
-        dismiss(m, client, OUTCOME_ABANDONED);
+        dismiss_left(m, client);
         pending_remove(&m->queue, *place);
     }
     return false;
@@ -339,28 +253,19 @@ static bool start_next(struct manager *m)
 
     if (!choose_next(m, &place))
         return false;
-    struct running member = {
-        .client = *pending_at(&m->queue, place),
-        .beside = m->running.count + 1,
-        .slot = running_free_slot(&m->running),
-    };
-    memset(board_report(&m->board, member.slot), 0, sizeof(struct report));
-    member.started_ns = io_now_ns();
-    member.id = worker_start(&member.client, member.slot, m->highest_fd);
-    if (member.id < 0) {
-        if (!m->short_of_workers)
-            log_error("cannot start a worker: %s; clients wait", strerror(errno));
-        m->short_of_workers = true;
+    struct pending client = *pending_at(&m->queue, place); /* a child has the queue no more */
+    client.stay.slot = running_free_slot(&m->running);
+    client.stay.beside = m->running.count + 1;
+    client.stay.started_ns = io_now_ns();
+    client.stay.worker = worker_start(&client, m->highest_fd);
+    if (client.stay.worker < 0) {
+        record_no_worker(m->record, errno);
         return false;
     }
-    m->short_of_workers = false;
     m->accept_paused = false; /* the worker took a descriptor over */
     pending_remove(&m->queue, place);
-    running_add(&m->running, &member);
-    m->board.changed = true;
-    decision(m, "client %" PRIu64 " started, %s %" PRId64 ", waited %" PRId64 " ms",
-             member.client.serial, worker_kind, member.id,
-             (member.started_ns - member.client.accepted_ns) / 1000000);
+    running_add(&m->running, &client);
+    record_started(m->record, &client.stay);
     return true;
 }
 
@@ -376,11 +281,10 @@ static bool wait_for_workers(struct manager *m, int timeout_ms)
 
     for (;;) {
         reap_stopped(m);
-        log_catch_up();
         int64_t left_ms = until_ms - io_now_ms();
         if (m->running.count == 0 || left_ms <= 0)
             return m->running.count == 0;
-        if (poll(slots, 2, keep_board(m, left_ms < TICK_MS ? left_ms : TICK_MS)) <= 0)
+        if (poll(slots, 2, keep_record(m, left_ms < TICK_MS ? left_ms : TICK_MS)) <= 0)
             continue;
         if (slots[0].revents != 0 && stop_requested(m))
             return false;
@@ -391,19 +295,23 @@ static bool wait_for_workers(struct manager *m, int timeout_ms)
 
 static void stop_running(struct manager *m, bool forcibly)
 {
-    decision(m, "%s the clients that still run", forcibly ? "killing" : "ending");
+    record_note(m->record, forcibly ? "killing the clients that still run"
+                                    : "ending the clients that still run");
     m->ending = true;
     for (size_t i = 0; i < m->running.count; i++)
-        worker_stop(m->running.members[i].id, forcibly);
+        worker_stop(m->running.members[i].stay.worker, forcibly);
 }
 
 static void shut_down(struct manager *m)
 {
-    decision(m, "stopping");
+    record_note(m->record, "stopping");
     acceptor_close(m->acceptor);
-    for (; !pending_empty(&m->queue); pending_remove(&m->queue, 0))
-        dismiss(m, pending_at(&m->queue, 0), OUTCOME_SHUTDOWN);
-    if (wait_for_workers(m, m->options->grace_ms))
+    for (; !pending_empty(&m->queue); pending_remove(&m->queue, 0)) {
+        const struct pending *client = pending_at(&m->queue, 0);
+        hang_up(m, client);
+        record_sent_away(m->record, &client->stay);
+    }
+    if (wait_for_workers(m, m->policy->grace_ms))
         return;
     stop_running(m, false);
     if (wait_for_workers(m, FORCE_AFTER_MS))
@@ -426,67 +334,44 @@ void manager_run(struct manager *m)
             wait_for_event(m, TICK_MS);
     }
     shut_down(m);
-    board_write(&m->board, &m->running, &m->queue); /* the end, for who looks then */
-}
-
-int manager_init(struct manager *m, const struct options *options, struct acceptor *acceptor,
-                 int wake_fd)
-{
-    sigset_t stop_signals;
-
-    *m = (struct manager){
-        .options = options,
-        .acceptor = acceptor,
-        .wake_fd = wake_fd,
-        .stop_fd = -1,
-        .highest_fd = io_highest_fd(),
-        .ledger = {.dir_fd = -1, .fd = -1},
-    };
-    sigemptyset(&stop_signals);
-    sigaddset(&stop_signals, SIGTERM);
-    sigaddset(&stop_signals, SIGINT);
-    if (options->ledger != NULL)
-        sigaddset(&stop_signals, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &stop_signals, NULL) < 0)
-        return -1;
-    m->stop_fd = signalfd(-1, &stop_signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    return m->stop_fd < 0 ? -1 : 0;
+    show(m); /* the end, for who looks then */
 }
 
 /* How many places of the queue one source may have. A quarter leaves room for three more like it;
  * but never fewer than may run at once, or some of a burst would be turned away who need not have
  * waited. */
-static size_t queue_share(const struct options *options)
+static size_t queue_share(const struct policy *policy)
 {
-    size_t quarter = options->max_pending / 4;
+    size_t quarter = policy->max_pending / 4;
     size_t at_once =
-        options->per_source < options->max_running ? options->per_source : options->max_running;
+        policy->per_source < policy->max_running ? policy->per_source : policy->max_running;
 
-    if (options->per_source == 0)
-        return options->max_pending;
+    if (policy->per_source == 0)
+        return policy->max_pending;
     return quarter > at_once ? quarter : at_once;
 }
 
-int manager_open_board(struct manager *m)
+int manager_init(struct manager *m, const struct policy *policy, struct acceptor *acceptor,
+                 struct record *record, int stop_fd, int wake_fd)
 {
-    const struct options *options = m->options;
-    int outcome = board_init(&m->board, options->board, &m->running, &m->queue,
-                             options->max_running, options->max_pending);
-
-    m->queue_share = queue_share(options);
-    if (outcome == 0 && options->per_source > 0)
-        outcome = sources_init(&m->queue.sources, m->queue.capacity);
-    if (outcome < 0)
-        return outcome;
-    m->board.header->port = m->acceptor->port;
-    board_write(&m->board, &m->running, &m->queue);
+    *m = (struct manager){
+        .policy = policy,
+        .acceptor = acceptor,
+        .record = record,
+        .stop_fd = stop_fd,
+        .wake_fd = wake_fd,
+        .highest_fd = io_highest_fd(),
+        .queue_share = queue_share(policy),
+    };
+    if (pending_init(&m->queue, policy->max_pending, policy->per_source > 0) < 0 ||
+        running_init(&m->running, policy->max_running) < 0)
+        return -1;
+    show(m); /* that there is nobody yet */
     return 0;
 }
 
 void manager_free(struct manager *m)
 {
-    io_close(m->stop_fd);
-    ledger_close(&m->ledger);
-    sources_free(&m->queue.sources);
-    board_free(&m->board);
+    running_free(&m->running);
+    pending_free(&m->queue);
 }

@@ -1,13 +1,26 @@
 /* pending.c - the clients that wait for their turn: a bounded first-in first-out queue.
  *
- * Runs in: the parent. The records live on the board (board.h); nothing is allocated. */
+ * Runs in: the parent. All room is made at the start; nothing is allocated for a client. */
 #include "manager/pending.h"
+
+#include "common/memory.h"
 
 #include <errno.h>
 
-void pending_init(struct pending_queue *queue, struct pending *ring, size_t capacity)
+int pending_init(struct pending_queue *queue, size_t capacity, bool count_sources)
 {
-    *queue = (struct pending_queue){.ring = ring, .capacity = capacity};
+    *queue = (struct pending_queue){.ring = memory_private(capacity * sizeof *queue->ring),
+                                    .capacity = capacity};
+    if (queue->ring == NULL)
+        return -1;
+    return count_sources ? sources_init(&queue->sources, capacity) : 0;
+}
+
+void pending_free(struct pending_queue *queue)
+{
+    sources_free(&queue->sources);
+    memory_free(queue->ring, queue->capacity * sizeof *queue->ring);
+    queue->ring = NULL;
 }
 
 bool pending_empty(const struct pending_queue *queue)

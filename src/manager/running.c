@@ -1,13 +1,25 @@
 /* running.c - the set of workers that run now; its capacity is the cap on clients.
  *
- * Runs in: the parent. The members live on the board (board.h); nothing is allocated. */
+ * Runs in: the parent. All room is made at the start; nothing is allocated for a client. */
 #include "manager/running.h"
 
-void running_init(struct running_set *set, struct running *members, size_t capacity)
+#include "common/memory.h"
+
+int running_init(struct running_set *set, size_t capacity)
 {
-    *set = (struct running_set){.members = members, .capacity = capacity};
+    *set = (struct running_set){.members = memory_private(capacity * sizeof *set->members),
+                                .capacity = capacity};
+    if (set->members == NULL)
+        return -1;
     for (size_t i = 0; i < capacity; i++)
-        members[i].slot = i;
+        set->members[i].stay.slot = i;
+    return 0;
+}
+
+void running_free(struct running_set *set)
+{
+    memory_free(set->members, set->capacity * sizeof *set->members);
+    set->members = NULL;
 }
 
 bool running_full(const struct running_set *set)
@@ -19,7 +31,7 @@ size_t running_from(const struct running_set *set, struct peer_address source)
 {
     size_t count = 0;
     for (size_t i = 0; i < set->count; i++)
-        count += peer_address_equal(set->members[i].client.source, source);
+        count += peer_address_equal(set->members[i].source, source);
     return count;
 }
 
@@ -27,22 +39,22 @@ size_t running_from(const struct running_set *set, struct peer_address source)
  * place a slot, and adding and removing only ever exchange them. */
 size_t running_free_slot(const struct running_set *set)
 {
-    return set->members[set->count].slot;
+    return (size_t)set->members[set->count].stay.slot;
 }
 
-void running_add(struct running_set *set, const struct running *member)
+void running_add(struct running_set *set, const struct pending *client)
 {
-    set->members[set->count++] = *member;
+    set->members[set->count++] = (struct running){client->source, client->stay};
 }
 
 bool running_remove(struct running_set *set, worker_id id, struct running *removed)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (set->members[i].id != id)
+        if (set->members[i].stay.worker != id)
             continue;
         *removed = set->members[i];
         set->members[i] = set->members[--set->count]; /* a set keeps no order */
-        set->members[set->count].slot = removed->slot;
+        set->members[set->count].stay.slot = removed->stay.slot;
         return true;
     }
     return false;

@@ -1,11 +1,10 @@
 /* worker_fork.c - a worker is a child process.
  *
- * Runs in: the parent, and in the child up to session_run(). By raw system calls where musl has
- *          no function for one. */
+ * Runs in: the parent, and in the child until it calls its service. By raw system calls where musl
+ * has no function for one. */
 #include "manager/worker.h"
 
 #include "common/io.h"
-#include "record/board.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -39,18 +38,19 @@ const size_t worker_rule_count = sizeof worker_rules / sizeof worker_rules[0];
 
 static const struct session_config *session_config;
 static const struct sandbox *sandbox;
-static const struct board *board;
+static const struct claims_pages *claims;
 static sigset_t inherited_mask; /* what the parent was started with, for the children */
 static pid_t parent_pid;
 
 int worker_init(const struct session_config *config, const struct sandbox *confinement,
-                const struct board *shared)
+                const struct claims_pages *pages, const sigset_t *inherited)
 {
     sigset_t child_ended;
 
     session_config = config;
     sandbox = confinement;
-    board = shared;
+    claims = pages;
+    inherited_mask = *inherited;
     parent_pid = getpid();
     /* A parent that was started with SIGCHLD ignored would find its children reaped behind its
      * back (waitpid(2), NOTES), and its set of running ones would never shrink. */
@@ -58,7 +58,7 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
         return -1;
     sigemptyset(&child_ended);
     sigaddset(&child_ended, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &child_ended, &inherited_mask) < 0)
+    if (sigprocmask(SIG_BLOCK, &child_ended, NULL) < 0)
         return -1;
     /* Whatever we were started with, SIGTERM ends a worker: that is how it is told to end. */
     sigdelset(&inherited_mask, SIGTERM);
@@ -123,7 +123,7 @@ static int become_worker(int client_fd, size_t slot, int highest_fd)
     /* SIGTERM, not SIGKILL: an upload may finish taking its name (staged.c). */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent_pid)
         return WORKER_ORPHANED;
-    if (board_keep_only(board, slot) < 0)
+    if (claims_keep_only(claims, slot) < 0)
         return WORKER_SHARES;
     int missing = (int)sandbox_confine_worker(sandbox);
     if (missing == 0)
@@ -134,22 +134,26 @@ static int become_worker(int client_fd, size_t slot, int highest_fd)
 /* The child's life. Ctrl-C reaches the whole foreground group, and `pkill -HUP ferryd` every
  * process of that name, but the parent decides what they mean; only then it opens up to signals:
  * SIGTERM now ends us, as it should. */
-__attribute__((noreturn)) static void run_child(int client_fd, size_t slot, int highest_fd)
+__attribute__((noreturn)) static void run_child(const struct pending *client, int highest_fd)
 {
-    if (become_worker(client_fd, slot, highest_fd) != 0)
+    const size_t slot = (size_t)client->stay.slot;
+
+    if (become_worker(client->fd, slot, highest_fd) != 0)
         _exit(WORKER_UNCONFINED);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
-    _exit((int)session_run(session_config, client_fd, board_report(board, slot)));
+    client->service->run(session_config, client->fd, claims_of(claims, slot));
+    _exit(0);
 }
 
-worker_id worker_start(struct pending *client, size_t slot, int highest_fd)
+worker_id worker_start(struct pending *client, int highest_fd)
 {
+    claims_clear(claims, (size_t)client->stay.slot);
     pid_t child = fork();
 
     if (child == 0)
-        run_child(client->fd, slot, highest_fd);
+        run_child(client, highest_fd);
     if (child < 0)
         return -1;
     io_close(client->fd);
@@ -175,7 +179,7 @@ int worker_try(struct worker_end *end, int highest_fd)
     if (child == 0) {
         int missing = become_worker(nobody, 0, highest_fd);
         if (missing == 0)
-            memset(board_report(board, 0), 0, sizeof(struct report)); /* it must have kept that */
+            claims_clear(claims, 0); /* it must have kept that page */
         _exit(missing);
     }
     if (child < 0)

@@ -5,7 +5,6 @@
 #include "manager/worker.h"
 
 #include "common/io.h"
-#include "record/board.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -43,14 +42,14 @@ struct worker {
     worker_id id;
     pthread_t thread;
     int fd; /* owned; -1 once closed */
-    struct report *report;
-    enum session_outcome outcome;
+    const struct service *service;
+    size_t slot;
     bool finished;
     struct worker *next;
 };
 
 static const struct session_config *session_config;
-static const struct board *board;
+static const struct claims_pages *claims;
 static int ended_fd; /* eventfd: readable when a worker has finished */
 static worker_id last_id;
 
@@ -58,11 +57,12 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct worker *workers; /* those not yet joined; under `lock`, and so is what is in them */
 
 int worker_init(const struct session_config *config, const struct sandbox *confinement,
-                const struct board *shared)
+                const struct claims_pages *pages, const sigset_t *inherited)
 {
     (void)confinement; /* the process is confined as a whole, and its threads with it */
+    (void)inherited;   /* nobody sends a thread a signal */
     session_config = config;
-    board = shared;
+    claims = pages;
     /* No child is ours. As pid 1 of a container we adopt some, which are to vanish when they end
      * (waitpid(2), NOTES). */
     if (signal(SIGCHLD, SIG_IGN) == SIG_ERR)
@@ -85,11 +85,10 @@ static void *worker_main(void *arg)
     int fd = self->fd;
     pthread_mutex_unlock(&lock);
 
-    enum session_outcome outcome = session_run(session_config, fd, self->report);
+    self->service->run(session_config, fd, claims_of(claims, self->slot));
 
     pthread_mutex_lock(&lock);
     self->fd = -1; /* before it is closed: worker_stop() must not meet the number's next owner */
-    self->outcome = outcome;
     self->finished = true;
     pthread_mutex_unlock(&lock);
     io_close(fd);
@@ -115,7 +114,7 @@ int worker_try(struct worker_end *end, int highest_fd)
     return error == 0 ? 0 : -1;
 }
 
-worker_id worker_start(struct pending *client, size_t slot, int highest_fd)
+worker_id worker_start(struct pending *client, int highest_fd)
 {
     struct worker *worker = malloc(sizeof *worker);
 
@@ -123,8 +122,11 @@ worker_id worker_start(struct pending *client, size_t slot, int highest_fd)
 
     if (worker == NULL)
         return -1; /* ENOMEM: the record stays with the caller */
-    *worker =
-        (struct worker){.id = ++last_id, .fd = client->fd, .report = board_report(board, slot)};
+    *worker = (struct worker){.id = ++last_id,
+                              .fd = client->fd,
+                              .service = client->service,
+                              .slot = (size_t)client->stay.slot};
+    claims_clear(claims, worker->slot);
 
     /* Linked in before it runs, and the lock held until pthread_create() has stored its number. */
     pthread_mutex_lock(&lock);
@@ -167,7 +169,7 @@ bool worker_reap(struct worker_end *end)
     if (worker == NULL)
         return false;
     pthread_join(worker->thread, NULL);
-    *end = (struct worker_end){.id = worker->id, .status = (int)worker->outcome};
+    *end = (struct worker_end){.id = worker->id};
     free(worker);
     return true;
 }

@@ -1,30 +1,21 @@
-/* board.c - one piece of memory that says who runs, who waits, and what each worker does.
+/* board.c - a look at who runs and who waits, kept in a file for ferrytop.
  *
  * Runs in: the parent. */
 #include "record/board.h"
 
 #include "common/io.h"
 #include "common/log.h"
-#include "manager/worker.h"
+#include "common/memory.h"
+#include "record/claims_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long the file waits for the next change at least, and stays as it is at most while somebody
- * runs, whose worker changes its report without a word. */
+ * runs, whose worker changes its claims without a word. */
 enum { CHANGED_MS = 100, RUNNING_MS = 250 };
-
-/* What a worker keeps and what it lets go of are whole pages, of whatever size this machine has
- * them (munmap(2)): 4 KiB on x86_64, up to 64 KiB on aarch64. */
-static size_t whole_pages(size_t bytes)
-{
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    return (bytes + page - 1) / page * page;
-}
 
 /* Only what a ferryd has made is replaced: a slip of the finger must not cost a file. */
 static bool is_board(const char *path)
@@ -39,7 +30,7 @@ static bool is_board(const char *path)
 }
 
 /* Makes the file, with room for `bytes`. Returns a descriptor, or -1 with errno. */
-static int create_file(const char *path, size_t bytes)
+static int create_file(const char *path, mode_t mode, size_t bytes)
 {
     struct stat st;
 
@@ -50,7 +41,7 @@ static int create_file(const char *path, size_t bytes)
     }
     if (unlink(path) < 0 && errno != ENOENT)
         return -1;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
     if (fd < 0)
         return -1;
     errno = posix_fallocate(fd, 0, (off_t)bytes); /* so that a full disk is told at the start */
@@ -61,85 +52,85 @@ static int create_file(const char *path, size_t bytes)
     return -1;
 }
 
-int board_init(struct board *board, const char *path, struct running_set *running,
-               struct pending_queue *queue, size_t max_running, size_t max_pending)
+static struct board_header *header_of(const struct board *board)
 {
-    size_t report_distance = whole_pages(sizeof(struct report));
-    size_t reports_at = whole_pages(sizeof(struct board_header));
-    size_t members_at = reports_at + max_running * report_distance;
-    size_t ring_at = members_at + whole_pages(max_running * sizeof(struct running));
-    size_t bytes = ring_at + whole_pages(max_pending * sizeof(struct pending));
-    unsigned char *base =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return (struct board_header *)(void *)board->look;
+}
 
-    if (base == MAP_FAILED)
+int board_open(struct board *board, const char *path, mode_t mode, const struct board_header *of)
+{
+    size_t waiting = of->max_pending < BOARD_WAITING_MAX ? of->max_pending : BOARD_WAITING_MAX;
+    size_t bytes =
+        sizeof *of + of->max_running * sizeof(struct board_client) + waiting * sizeof(struct stay);
+
+    *board = (struct board){.path = path, .fd = -1, .bytes = bytes};
+    if (path == NULL)
+        return 0;
+    board->look = memory_private(bytes);
+    if (board->look == NULL)
         return -1;
-    *board = (struct board){
-        .header = (struct board_header *)(void *)base,
-        .reports = base + reports_at,
-        .report_distance = report_distance,
-        .bytes = bytes,
-        .path = path,
-        .fd = path == NULL ? -1 : create_file(path, bytes),
-    };
-    if (path != NULL && board->fd < 0)
+    board->fd = create_file(path, mode, bytes);
+    if (board->fd < 0)
         return -1;
-    *board->header = (struct board_header){
-        .magic = BOARD_MAGIC,
-        .bytes = bytes,
-        .report_size = sizeof(struct report),
-        .running_size = sizeof(struct running),
-        .pending_size = sizeof(struct pending),
-        .max_running = max_running,
-        .max_pending = max_pending,
-        .reports_at = reports_at,
-        .members_at = members_at,
-        .ring_at = ring_at,
-        .report_distance = report_distance,
-        .began_ns = io_now_ns(),
-        .began_wall_ns = io_wall_ns(),
-        .pid = (uint32_t)getpid(),
-    };
-    (void)snprintf(board->header->kind, sizeof board->header->kind, "%s", worker_kind);
-    running_init(running, (struct running *)(void *)(base + members_at), max_running);
-    pending_init(queue, (struct pending *)(void *)(base + ring_at), max_pending);
+    struct board_header *header = header_of(board);
+    *header = *of;
+    memcpy(header->magic, BOARD_MAGIC, sizeof BOARD_MAGIC);
+    header->bytes = bytes;
+    header->client_size = sizeof(struct board_client);
+    header->stay_size = sizeof(struct stay);
+    header->began_wall_ns = io_wall_ns();
+    header->pid = (uint32_t)getpid();
     return 0;
 }
 
-void board_free(struct board *board)
+void board_close(struct board *board)
 {
-    if (board->header == NULL)
-        return;
-    munmap(board->header, board->bytes);
+    memory_free(board->look, board->bytes);
     io_close(board->fd);
-    *board = (struct board){.header = NULL, .fd = -1};
+    *board = (struct board){.fd = -1};
 }
 
-struct report *board_report(const struct board *board, size_t slot)
+/* ---- a look ---- */
+
+bool board_begin(struct board *board, const struct board_counts *counts)
 {
-    return (struct report *)(void *)(board->reports + slot * board->report_distance);
+    struct board_header *header = header_of(board);
+
+    if (board->path == NULL)
+        return false;
+    header->counts = *counts;
+    header->waiting_shown = 0;
+    header->written_ns = io_now_ns();
+    board->len = sizeof *header;
+    return true;
 }
 
-int board_keep_only(const struct board *board, size_t slot)
+void board_add_running(struct board *board, const struct stay *stay, const struct claims *shared)
 {
-    unsigned char *base = (unsigned char *)board->header;
-    unsigned char *mine = (unsigned char *)board_report(board, slot);
-    unsigned char *rest = mine + board->report_distance;
+    struct board_client *client = (void *)(board->look + board->len);
 
-    /* Each fails where it would make a mapping too many (munmap(2), ENOMEM). */
-    if (munmap(base, (size_t)(mine - base)) < 0)
-        return -1;
-    return munmap(rest, board->bytes - (size_t)(rest - base));
+    client->stay = *stay;
+    claims_read(shared, &client->claims);
+    board->len += sizeof *client;
+}
+
+bool board_add_waiting(struct board *board, const struct stay *stay)
+{
+    if (header_of(board)->waiting_shown == BOARD_WAITING_MAX)
+        return false;
+    memcpy(board->look + board->len, stay, sizeof *stay);
+    board->len += sizeof *stay;
+    header_of(board)->waiting_shown++;
+    return true;
 }
 
 /* ---- the file ---- */
 
 /* Returns false with errno. */
-static bool put(const struct board *board, uint64_t offset, const void *data, size_t len)
+static bool put(const struct board *board, size_t offset, size_t len)
 {
-    if (len == 0)
-        return true;
-    ssize_t written = io_pwrite(board->fd, data, len, (off_t)offset);
+    ssize_t written = io_pwrite(board->fd, board->look + offset, len, (off_t)offset);
+
     if (written >= 0 && (size_t)written < len)
         errno = ENOSPC; /* what keeps a write(2) short says so at the next one */
     return written == (ssize_t)len;
@@ -147,71 +138,31 @@ static bool put(const struct board *board, uint64_t offset, const void *data, si
 
 static bool put_sequence(const struct board *board)
 {
-    return put(board, offsetof(struct board_header, sequence), &board->header->sequence,
-               sizeof board->header->sequence);
+    return put(board, offsetof(struct board_header, sequence), sizeof header_of(board)->sequence);
 }
 
-typedef unsigned long __attribute__((may_alias)) report_word;
-enum { REPORT_WORDS = sizeof(struct report) / sizeof(report_word) };
-_Static_assert(REPORT_WORDS * sizeof(report_word) == sizeof(struct report), "whole words");
-
-/* Its worker may be writing to it: whoever reads the file must take it for what it is
- * (report_read()). A word is whole, and read once; the thread sanitizer need not tell. */
-__attribute__((no_sanitize("thread"))) static bool put_report(const struct board *board,
-                                                              size_t slot)
+/* A seqlock, by its writer: nothing of the look may be seen before the odd number, nor the even one
+ * before all of it, on a machine that reorders writes, too. The last byte is for those who cut the
+ * file short: it is whole again. */
+static bool publish(const struct board *board)
 {
-    const volatile report_word *shared = (const void *)board_report(board, slot);
-    report_word copy[REPORT_WORDS];
+    struct board_header *header = header_of(board);
 
-    for (size_t i = 0; i < REPORT_WORDS; i++)
-        copy[i] = shared[i];
-    return put(board, board->header->reports_at + slot * board->report_distance, copy, sizeof copy);
-}
-
-static bool put_waiting(const struct board *board, const struct pending_queue *queue)
-{
-    const uint64_t ring_at = board->header->ring_at;
-    const size_t size = sizeof *queue->ring, to_end = queue->capacity - queue->head;
-    const size_t count = queue->count < BOARD_WAITING_MAX ? queue->count : BOARD_WAITING_MAX;
-    const size_t first = count < to_end ? count : to_end;
-
-    return put(board, ring_at + queue->head * size, queue->ring + queue->head, first * size) &&
-           put(board, ring_at, queue->ring, (count - first) * size);
-}
-
-/* What is in use, and the last byte: somebody may have cut the file short. */
-static bool put_all(const struct board *board, const struct running_set *running,
-                    const struct pending_queue *queue)
-{
-    const struct board_header *header = board->header;
-    const unsigned char *last = (const unsigned char *)header + board->bytes - 1;
-    bool done = put(board, 0, header, sizeof *header) &&
-                put(board, header->members_at, running->members,
-                    running->count * sizeof *running->members) &&
-                put_waiting(board, queue) && put(board, board->bytes - 1, last, 1);
-
-    for (size_t i = 0; i < running->count && done; i++)
-        done = put_report(board, running->members[i].slot);
-    return done;
-}
-
-void board_write(struct board *board, const struct running_set *running,
-                 const struct pending_queue *queue)
-{
-    struct board_header *header = board->header;
-
-    if (board->fd < 0)
-        return;
-    header->running_count = running->count;
-    header->queue_head = queue->head;
-    header->queue_count = queue->count;
-    header->written_ns = io_now_ns();
     header->sequence += 1 + header->sequence % 2; /* odd, also where it is from a failure */
-    bool done = put_sequence(board) && put_all(board, running, queue);
-    if (done) {
-        header->sequence++;
-        done = put_sequence(board);
-    }
+    if (!put_sequence(board))
+        return false;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    if (!put(board, 0, board->len) || !put(board, board->bytes - 1, 1))
+        return false;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    header->sequence++;
+    return put_sequence(board);
+}
+
+void board_write(struct board *board)
+{
+    bool done = publish(board);
+
     if (!done && !board->failing)
         log_error("cannot write the board %s: %s; serving goes on", board->path, strerror(errno));
     board->failing = !done;
@@ -219,25 +170,10 @@ void board_write(struct board *board, const struct running_set *running,
     board->written_ms = io_now_ms();
 }
 
-/* The io_now_ms() at which it is to be written next. */
-static int64_t due_ms(const struct board *board, const struct running_set *running)
+int board_due_in(const struct board *board, bool somebody, int most_ms)
 {
-    if (board->changed)
-        return board->written_ms + CHANGED_MS;
-    if (running->count > 0 || board->failing)
-        return board->written_ms + RUNNING_MS;
-    return INT64_MAX;
-}
-
-int board_keep_up(struct board *board, const struct running_set *running,
-                  const struct pending_queue *queue, int most_ms)
-{
-    const int64_t now_ms = io_now_ms();
-
-    if (board->fd < 0)
+    if (board->path == NULL || !(board->changed || somebody || board->failing))
         return most_ms;
-    if (due_ms(board, running) <= now_ms)
-        board_write(board, running, queue);
-    const int64_t left_ms = due_ms(board, running) - now_ms;
-    return left_ms < most_ms ? (int)left_ms : most_ms;
+    int64_t left_ms = board->written_ms + (board->changed ? CHANGED_MS : RUNNING_MS) - io_now_ms();
+    return left_ms < 0 ? 0 : left_ms < most_ms ? (int)left_ms : most_ms;
 }

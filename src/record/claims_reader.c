@@ -1,7 +1,8 @@
-/* report.c - what a worker tells about its client while it serves it.
+/* claims_reader.c - what a worker claims, read as what a stranger says.
  *
- * Runs in: the parent and ferrytop, on memory that a worker may be writing to. */
-#include "session/claims.h"
+ * Runs in: the parent, on memory that a worker may be writing to; and in ferrytop, on a file that
+ *          anybody may have written. */
+#include "record/claims_reader.h"
 
 #include <errno.h>
 
@@ -53,11 +54,27 @@ static const struct {
 };
 enum { REASONS = sizeof reasons / sizeof reasons[0], ERRNO_MAX = 4095 /* what Linux can return */ };
 
-void report_read(const struct report *shared, struct report *copy)
+typedef unsigned long __attribute__((may_alias)) claims_word;
+enum { CLAIMS_WORDS = sizeof(struct claims) / sizeof(claims_word) };
+_Static_assert(CLAIMS_WORDS * sizeof(claims_word) == sizeof(struct claims), "whole words");
+
+/* Each word is read once, whole: what is made sane is what is used. Its worker may be writing to it
+ * (a thread sanitizer need not tell). */
+__attribute__((no_sanitize("thread"))) static void copy_words(const struct claims *shared,
+                                                              struct claims *copy)
 {
-    memcpy(copy, shared, sizeof *copy);
-    if (copy->verb >= REPORT_VERBS)
-        copy->verb = REPORT_NO_VERB;
+    const volatile claims_word *from = (const void *)shared;
+    claims_word *to = (void *)copy;
+
+    for (size_t i = 0; i < CLAIMS_WORDS; i++)
+        to[i] = from[i];
+}
+
+void claims_read(const struct claims *shared, struct claims *copy)
+{
+    copy_words(shared, copy);
+    if (copy->verb >= PROTO_VERBS)
+        copy->verb = PROTO_NO_VERB;
     if (copy->outcome > OUTCOME_BROKEN)
         copy->outcome = OUTCOME_NONE;
     if (copy->reason > ERRNO_MAX || copy->outcome == OUTCOME_DONE)
@@ -70,7 +87,7 @@ void report_read(const struct report *shared, struct report *copy)
     copy->error[sizeof copy->error - 1] = '\0';
 }
 
-const char *report_outcome_name(enum outcome outcome)
+const char *claims_outcome_name(enum outcome outcome)
 {
     static const char *const names[OUTCOMES] = {
         [OUTCOME_NONE] = "unknown",      [OUTCOME_DONE] = "done",
@@ -83,30 +100,24 @@ const char *report_outcome_name(enum outcome outcome)
     return names[outcome];
 }
 
-const char *report_verb_name(uint32_t verb)
+static const char *numbered(uint32_t reason, char text[CLAIMS_REASON_TEXT])
 {
-    static const char *const names[REPORT_VERBS] = {"", "GET", "PUT", "DEL"};
-    return names[verb];
-}
-
-static const char *numbered(uint32_t reason, char text[REPORT_REASON_TEXT])
-{
-    (void)snprintf(text, REPORT_REASON_TEXT, "errno %u", (unsigned)reason);
+    (void)snprintf(text, CLAIMS_REASON_TEXT, "errno %u", (unsigned)reason);
     return text;
 }
 
-const char *report_reason_name(uint32_t reason, char text[REPORT_REASON_TEXT])
+const char *claims_reason_name(uint32_t reason, char text[CLAIMS_REASON_TEXT])
 {
     if (reason < REASONS && reasons[reason].name != NULL)
         return reasons[reason].name;
     return numbered(reason, text);
 }
 
-const char *report_reason_words(uint32_t reason, char text[REPORT_REASON_TEXT])
+const char *claims_reason_words(uint32_t reason, char text[CLAIMS_REASON_TEXT])
 {
     if (reason >= REASONS || reasons[reason].words == NULL)
         return numbered(reason, text);
-    (void)snprintf(text, REPORT_REASON_TEXT, "%s (%s)", reasons[reason].words,
+    (void)snprintf(text, CLAIMS_REASON_TEXT, "%s (%s)", reasons[reason].words,
                    reasons[reason].name);
     return text;
 }

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/path.h"
 #include "common/text.h"
+#include "record/claims_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,9 +49,10 @@ static bool is_same_file(int a, int b)
     return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-int ledger_open(struct ledger *ledger, const char *path, size_t cap)
+int ledger_open(struct ledger *ledger, const char *path, mode_t mode, const char *kind, size_t cap)
 {
-    *ledger = (struct ledger){.path = path, .dir_fd = -1, .fd = -1, .mode = 0644, .cap = cap};
+    *ledger = (struct ledger){
+        .path = path, .dir_fd = -1, .fd = -1, .mode = mode, .kind = kind, .cap = cap};
     if (path == NULL)
         return 0;
     ledger->dir_fd = path_open_directory(path, O_PATH);
@@ -163,7 +165,7 @@ static const char *format_wall(int64_t wall_ns, char text[WALL_TEXT])
 
 /* One moment, twice: "accepted" by the calendar and "accepted_ns" by the monotonic clock; 0 is
  * never. The calendar is read once, at accept, so that one line's times are consistent. */
-static void add_time(struct line *line, const struct pending *client, const char *key, int64_t ns)
+static void add_time(struct line *line, const struct stay *stay, const char *key, int64_t ns)
 {
     if (ns == 0) {
         add(line, "\"%s\":null,\"%s_ns\":null,", key, key);
@@ -171,7 +173,7 @@ static void add_time(struct line *line, const struct pending *client, const char
     }
     char text[WALL_TEXT];
     add(line, "\"%s\":\"%s\",\"%s_ns\":%" PRId64 ",", key,
-        format_wall(client->accepted_wall_ns + (ns - client->accepted_ns), text), key, ns);
+        format_wall(stay->accepted_wall_ns + (ns - stay->accepted_ns), text), key, ns);
 }
 
 /* A worker's claim about when, kept between its start and its end; 0 stays 0. */
@@ -182,28 +184,26 @@ static int64_t within(int64_t ns, int64_t from, int64_t to)
     return ns < from ? from : ns > to ? to : ns;
 }
 
-static void add_worker(struct line *line, const struct ledger_entry *entry)
+static void add_worker(struct line *line, const struct stay *stay, const char *kind)
 {
-    const struct running *member = entry->member;
-
-    if (member == NULL)
+    if (stay->started_ns == 0)
         add(line, "\"worker\":null,\"running\":null,");
     else
-        add(line, "\"worker\":%" PRId64 ",\"running\":%" PRIu64 ",", member->id, member->beside);
-    add(line, "\"kind\":\"%s\",\"place\":%" PRIu64 ",", worker_kind, entry->client->place);
+        add(line, "\"worker\":%" PRId64 ",\"running\":%" PRIu64 ",", stay->worker, stay->beside);
+    add(line, "\"kind\":\"%s\",\"place\":%" PRIu64 ",", kind, stay->place);
 }
 
 static void add_request(struct line *line, const struct ledger_entry *entry)
 {
-    const struct report *report = &entry->report;
+    const struct claims *claims = &entry->claims;
 
-    if (report->verb == REPORT_NO_VERB) {
+    if (claims->verb == PROTO_NO_VERB) {
         add(line, "\"verb\":null,\"name\":null,");
     } else {
-        add(line, "\"verb\":\"%s\",", report_verb_name(report->verb));
-        add_string(line, "name", report->name);
+        add(line, "\"verb\":\"%s\",", proto_verb_name(claims->verb));
+        add_string(line, "name", claims->name);
     }
-    add(line, "\"size\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", report->size, report->moved);
+    add(line, "\"size\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", claims->size, claims->moved);
 }
 
 static void add_reason(struct line *line, uint32_t reason)
@@ -212,46 +212,44 @@ static void add_reason(struct line *line, uint32_t reason)
         add(line, "\"reason\":null,");
         return;
     }
-    char text[REPORT_REASON_TEXT];
-    add(line, "\"reason\":\"%s\",", report_reason_name(reason, text));
+    char text[CLAIMS_REASON_TEXT];
+    add(line, "\"reason\":\"%s\",", claims_reason_name(reason, text));
 }
 
 static void add_outcome(struct line *line, const struct ledger_entry *entry)
 {
     if (entry->outcome == OUTCOME_REFUSED)
-        add_string(line, "error", entry->report.error);
+        add_string(line, "error", entry->claims.error);
     else
         add(line, "\"error\":null,");
-    add_reason(line, entry->report.reason);
+    add_reason(line, entry->claims.reason);
     if (entry->signal != 0)
         add(line, "\"signal\":%d,", entry->signal);
     else
         add(line, "\"signal\":null,");
-    add(line, "\"outcome\":\"%s\"}\n", report_outcome_name(entry->outcome));
+    add(line, "\"outcome\":\"%s\"}\n", claims_outcome_name(entry->outcome));
 }
 
 /* Where a full disk cut the last line short, this one starts on a line of its own. */
 static void compose(struct line *line, const struct ledger_entry *entry,
                     const struct ledger *ledger)
 {
-    const struct pending *client = entry->client;
-    const int64_t started = entry->member == NULL ? 0 : entry->member->started_ns;
-    const int64_t ended = entry->reaped_ns;
-    const int64_t first = within(entry->report.first_ns, started, ended);
+    const struct stay *stay = entry->stay;
+    const int64_t started = stay->started_ns, ended = entry->ended_ns;
+    const int64_t first = within(entry->claims.first_ns, started, ended);
     char peer[PEER_TEXT_MAX];
 
     line->len = 0;
     add(line, "%s{\"server\":%d,\"cap\":%zu,\"client\":%" PRIu64 ",", ledger->torn ? "\n" : "",
-        (int)getpid(), ledger->cap, client->serial);
-    add_string(line, "peer", peer_format(&client->peer, peer));
-    add_time(line, client, "accepted", client->accepted_ns);
-    add_time(line, client, "started", started);
-    add_time(line, client, "first_byte", first);
-    add_time(line, client, "last_byte",
-             first == 0 ? 0 : within(entry->report.last_ns, first, ended));
-    add_time(line, client, "reaped", ended);
-    add(line, "\"wait_ns\":%" PRId64 ",", (started == 0 ? ended : started) - client->accepted_ns);
-    add_worker(line, entry);
+        (int)getpid(), ledger->cap, stay->serial);
+    add_string(line, "peer", peer_format(&stay->client, peer));
+    add_time(line, stay, "accepted", stay->accepted_ns);
+    add_time(line, stay, "started", started);
+    add_time(line, stay, "first_byte", first);
+    add_time(line, stay, "last_byte", first == 0 ? 0 : within(entry->claims.last_ns, first, ended));
+    add_time(line, stay, "reaped", ended);
+    add(line, "\"wait_ns\":%" PRId64 ",", (started == 0 ? ended : started) - stay->accepted_ns);
+    add_worker(line, stay, ledger->kind);
     add_request(line, entry);
     add_outcome(line, entry);
 }

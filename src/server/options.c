@@ -175,11 +175,11 @@ static int read_limit(struct options *options, int option)
     case OPT_SANDBOX:
         return read_sandbox(optarg, &options->sandbox);
     case OPT_ALLOW:
-        return read_allow(optarg, &options->allowed);
+        return read_allow(optarg, &options->policy.allowed);
     case OPT_PER_SOURCE:
         if (cmdline_number("--per-source", optarg, 1, RUNNING_MAX, &number) < 0)
             return -1;
-        options->per_source = (size_t)number;
+        options->policy.per_source = (size_t)number;
         return 0;
     case OPT_REQUEST_TIMEOUT:
         return cmdline_seconds("--request-timeout", optarg, 1, &options->request_timeout_ms);
@@ -215,12 +215,12 @@ static int read_option(struct options *options, int option)
     case 'q':
         if (cmdline_number("--queue", optarg, 1, PENDING_MAX, &number) < 0)
             return -1;
-        options->max_pending = (size_t)number;
+        options->policy.max_pending = (size_t)number;
         return 0;
     case 't':
         return cmdline_seconds("--timeout", optarg, 1, &options->timeout_ms);
     case 'g':
-        return cmdline_seconds("--grace", optarg, 0, &options->grace_ms);
+        return cmdline_seconds("--grace", optarg, 0, &options->policy.grace_ms);
     case 'u':
         options->user = optarg;
         return 0;
@@ -236,7 +236,7 @@ static int read_option(struct options *options, int option)
     case OPT_SYNC:
         return read_sync(optarg, &options->durable);
     case OPT_TICK_ONLY:
-        options->tick_only = true;
+        options->policy.tick_only = true;
         return 0;
     case OPT_READY_FD:
         return read_ready_fd(optarg, &options->ready_fd);
@@ -264,7 +264,7 @@ static int read_operands(struct options *options, const char *program, int count
         return -1;
     }
     options->port = (unsigned)port;
-    options->max_running = (size_t)max;
+    options->policy.max_running = (size_t)max;
     return 0;
 }
 
@@ -274,11 +274,11 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
     int option;
 
     *options = (struct options){
-        .max_pending = PENDING_DEFAULT,
+        .policy.max_pending = PENDING_DEFAULT,
         .root = ".",
         .timeout_ms = TIMEOUT_DEFAULT_S * 1000,
         .request_timeout_ms = REQUEST_TIMEOUT_DEFAULT_S * 1000,
-        .grace_ms = GRACE_DEFAULT_S * 1000,
+        .policy.grace_ms = GRACE_DEFAULT_S * 1000,
         .min_rate = MIN_RATE_DEFAULT,
         .max_size = INT64_MAX,
         .sandbox = SANDBOX_AUTO,

@@ -4,11 +4,11 @@
 #include "common/io.h"
 #include "common/log.h"
 #include "common/sink.h"
-#include "manager/acceptor.h"
 #include "manager/manager.h"
 #include "manager/worker.h"
 #include "server/identity.h"
 #include "server/options.h"
+#include "session/lab.h"
 #include "session/sandbox.h"
 #include "session/storage.h"
 
@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,13 +38,13 @@ enum { OWN_FDS = 16 /* what the server itself has open, and a few it was started
 static void leave_fds_to_workers(struct options *options)
 {
     struct rlimit limit;
-    size_t taken = OWN_FDS + options->max_running * worker_fds;
+    size_t taken = OWN_FDS + options->policy.max_running * worker_fds;
 
     if (worker_fds == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return;
     rlim_t left = limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
-    if (options->max_pending > left)
-        options->max_pending = (size_t)left;
+    if (options->policy.max_pending > left)
+        options->policy.max_pending = (size_t)left;
 }
 
 /* Does not wait either: where there is no room for six bytes, nobody reads. What cannot be written
@@ -71,18 +72,33 @@ static void report_ready(const struct sink *ready, unsigned port)
         io_close(ready->fd);
 }
 
-/* Everything that may fail, in the order it must happen: the port while we may bind it, then the
- * user while we may become one, then the confinement, which would refuse both, and last a worker,
- * which is confined further. What may stop the server at the start is told before its output is
- * made such that it never waits. */
 struct server {
     const struct options *options;
-    struct sink ready;
+    sigset_t inherited_mask; /* of signals, for the workers */
     struct acceptor acceptor;
+    struct claims_pages claims;
+    struct record record;
     struct sandbox sandbox;
     struct session_config config;
     struct manager manager;
-    int wake_fd;
+    struct sink ready;
+    int stop_fd, wake_fd;
+};
+
+/* The server as it comes up, step by step. Each step takes what the one before it leaves, so they
+ * cannot be done in another order:
+ * 1. what is opened, while it is in sight and may be opened, the port among it;
+ * 2. what is given up then, because the opening would have needed it;
+ * 3. a worker, which is confined further, and which is tried before clients are told to come.
+ * NULL stands for a step that failed, and was told of. */
+struct opened {
+    struct server *server;
+};
+struct confined {
+    struct server *server;
+};
+struct tried {
+    struct server *server;
 };
 
 /* Nobody should have to find out from a client that was refused. */
@@ -96,50 +112,102 @@ static void tell_file_limit(const struct options *options)
                   (uint64_t)limit.rlim_cur);
 }
 
-static int open_all(struct server *server)
+/* Blocks the signals that are read from a descriptor, and keeps the mask there was. Returns the
+ * descriptor, or -1 with errno. */
+static int take_signals(const struct options *options, sigset_t *inherited)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    if (options->ledger != NULL)
+        sigaddset(&signals, SIGHUP);
+    if (sigprocmask(SIG_BLOCK, &signals, inherited) < 0)
+        return -1;
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int open_root(struct server *server)
+{
+    server->config.root_fd = storage_open_root(server->options->root);
+    if (server->config.root_fd < 0)
+        log_error("cannot serve %s: %s", server->options->root, strerror(errno));
+    return server->config.root_fd < 0 ? -1 : 0;
+}
+
+static int open_port(struct server *server)
 {
     const struct options *options = server->options;
+    const char *reason = acceptor_open(&server->acceptor, &lab_service, options->bind,
+                                       options->port, options->timeout_ms);
 
-    server->config.root_fd = storage_open_root(options->root);
-    if (server->config.root_fd < 0) {
-        log_error("cannot serve %s: %s", options->root, strerror(errno));
-        return -1;
-    }
-    const char *reason =
-        acceptor_open(&server->acceptor, options->bind, options->port, options->timeout_ms);
-    if (reason != NULL) {
+    if (reason != NULL)
         log_error("cannot listen on port %u of %s: %s", options->port,
                   options->bind == NULL ? "any address" : options->bind, reason);
+    return reason == NULL ? 0 : -1;
+}
+
+static int open_record(struct server *server)
+{
+    const struct options *options = server->options;
+    const struct record_config config = {
+        .kind = worker_kind,
+        .verbosity = options->verbosity,
+        .ledger = options->ledger,
+        .board = options->board,
+        .mask = server->config.mask,
+        .max_running = options->policy.max_running,
+        .max_pending = options->policy.max_pending,
+        .port = server->acceptor.listeners[0].port,
+        .claims = &server->claims,
+    };
+    return record_open(&server->record, &config);
+}
+
+/* The manager and what its workers need. Returns 0, or -1 with errno. */
+static int open_manager(struct server *server)
+{
+    const struct policy *policy = &server->options->policy;
+
+    server->stop_fd = take_signals(server->options, &server->inherited_mask);
+    if (server->stop_fd < 0 || claims_open(&server->claims, policy->max_running) < 0)
         return -1;
-    }
-    server->wake_fd = worker_init(&server->config, &server->sandbox, &server->manager.board);
-    if (server->wake_fd < 0 ||
-        manager_init(&server->manager, options, &server->acceptor, server->wake_fd) < 0) {
-        log_error("cannot start: %s", strerror(errno));
+    server->wake_fd =
+        worker_init(&server->config, &server->sandbox, &server->claims, &server->inherited_mask);
+    if (server->wake_fd < 0)
         return -1;
-    }
-    if (manager_open_board(&server->manager) < 0) {
-        log_error("cannot make the board%s%s: %s", options->board == NULL ? "" : " ",
-                  options->board == NULL ? "" : options->board, strerror(errno));
-        return -1;
-    }
-    if (ledger_open(&server->manager.ledger, options->ledger, options->max_running) < 0) {
-        log_error("cannot write the ledger %s: %s", options->ledger, strerror(errno));
-        return -1;
-    }
-    /* From here on everything is created with the very mode it is to have (staged.h). */
+    return manager_init(&server->manager, policy, &server->acceptor, &server->record,
+                        server->stop_fd, server->wake_fd);
+}
+
+static struct opened open_all(struct server *server)
+{
+    const struct opened nothing = {NULL}, all = {server};
+
+    /* Everything is created with the very mode it is to have (staged.h). */
     server->config.mask = umask(0);
-    server->manager.ledger.mode &= ~server->config.mask;
+    if (open_root(server) < 0 || open_port(server) < 0 || open_record(server) < 0)
+        return nothing;
+    if (open_manager(server) == 0)
+        return all;
+    log_error("cannot start: %s", strerror(errno));
+    return nothing;
+}
+
+/* What may stop the server is told before, so that it is told also to a reader who is slow. */
+static int never_wait(struct server *server)
+{
     if (log_never_wait() < 0) {
         log_error("cannot start: %s", strerror(errno));
         return -1;
     }
-    if (options->ready_fd >= 0)
-        (void)sink_open(&server->ready, options->ready_fd); /* report_ready() tells */
+    if (server->options->ready_fd >= 0)
+        (void)sink_open(&server->ready, server->options->ready_fd); /* report_ready() tells */
     return 0;
 }
 
-static int confine(struct server *server)
+static int become_user(struct server *server)
 {
     const struct options *options = server->options;
     char text[160];
@@ -151,12 +219,18 @@ static int confine(struct server *server)
     }
     if (options->verbosity >= 1 && geteuid() == 0)
         log_error("running as root; --user NAME would serve as somebody else");
+    return 0;
+}
+
+static int enter_sandbox(struct server *server)
+{
     const struct sandbox_places places = {
         .root_fd = server->config.root_fd,
-        .read_only = options->read_only,
-        .ledger_dir_fd = server->manager.ledger.dir_fd,
+        .read_only = server->options->read_only,
+        .ledger_dir_fd = server->record.ledger.dir_fd,
     };
     struct sandbox *sandbox = &server->sandbox;
+
     if (sandbox_confine_server(sandbox, &places, worker_rules, worker_rule_count) < 0) {
         log_error("--sandbox=require: %s", sandbox->lack);
         return -1;
@@ -165,6 +239,18 @@ static int confine(struct server *server)
     if (sandbox->crowded)
         log_error("%s; served without it", sandbox->lack);
     return 0;
+}
+
+/* 1. Standard output and error are opened again by /proc, which a chroot has not;
+ * 2. the user changes while the sandbox does not forbid it. */
+static struct confined confine(struct opened opened)
+{
+    struct server *server = opened.server;
+
+    if (server == NULL || never_wait(server) < 0 || become_user(server) < 0 ||
+        enter_sandbox(server) < 0)
+        return (struct confined){NULL};
+    return (struct confined){server};
 }
 
 /* The worker that was tried ended so. Returns 0 where it is worth trying again without what it
@@ -197,57 +283,86 @@ static bool wait_for_worker(const struct server *server, bool told, bool *stoppe
         return false;
     if (!told)
         log_error("no worker can be tried: %s; not ready yet", strerror(errno));
-    *stopped = io_wait(server->manager.stop_fd, POLLIN, io_now_ms() + RETRY_MS) == 0;
+    *stopped = io_wait(server->stop_fd, POLLIN, io_now_ms() + RETRY_MS) == 0;
     return !*stopped;
 }
 
-/* No client is told to come before one worker has been seen to come up. Returns 0, or -1; with
- * *stopped where a stop signal came first. */
-static int try_worker(struct server *server, bool *stopped)
+/* No client is told to come before one worker has been seen to come up. With *stopped, a stop
+ * signal came first. */
+static struct tried try_worker(struct confined confined, bool *stopped)
 {
+    const struct tried none = {NULL};
+    struct server *server = confined.server;
     struct worker_end end;
 
+    if (server == NULL)
+        return none;
     for (bool told = false;; told = true) {
         while (worker_try(&end, server->manager.highest_fd) == 0) {
             if (end.status == 0 && end.signal == 0)
-                return 0;
+                return (struct tried){server};
             if (try_without(&server->sandbox, &end) < 0)
-                return -1;
+                return none;
         }
         if (!wait_for_worker(server, told, stopped))
             break;
     }
-    if (*stopped)
-        return -1;
-    log_error("cannot start a worker: %s%s", strerror(errno),
-              errno == EPERM && server->sandbox.seccomp
-                  ? "; the filter does not know this libc, --sandbox=off does without it"
-                  : "");
-    return -1;
+    if (!*stopped)
+        log_error("cannot start a worker: %s%s", strerror(errno),
+                  errno == EPERM && server->sandbox.seccomp
+                      ? "; the filter does not know this libc, --sandbox=off does without it"
+                      : "");
+    return none;
 }
 
-static void serve(struct server *server)
+static int serve(struct tried tried)
 {
-    const struct options *options = server->options;
+    struct server *server = tried.server;
     char text[SANDBOX_TEXT];
 
-    if (!options->durable)
+    if (server == NULL)
+        return -1;
+    unsigned port = server->acceptor.listeners[0].port;
+    if (!server->options->durable)
         log_error("--sync=none: a power cut may lose files that DONE was said for");
-    if (options->verbosity >= 1)
-        log_line("server waiting on port %u", server->acceptor.port);
-    manager_say(&server->manager, sandbox_describe(&server->sandbox, text, sizeof text));
-    report_ready(&server->ready, server->acceptor.port);
+    if (server->options->verbosity >= 1)
+        log_line("server waiting on port %u", port);
+    record_note(&server->record, sandbox_describe(&server->sandbox, text, sizeof text));
+    report_ready(&server->ready, port);
     manager_run(&server->manager);
+    return 0;
 }
 
 static void close_all(struct server *server)
 {
     manager_free(&server->manager);
-    io_close(server->wake_fd);
+    record_close(&server->record);
+    claims_close(&server->claims);
     acceptor_close(&server->acceptor);
+    io_close(server->stop_fd);
+    io_close(server->wake_fd);
     io_close(server->sandbox.worker_fd);
     io_close(server->config.proc_fd);
     io_close(server->config.root_fd);
+}
+
+static struct session_config session_config(const struct options *options)
+{
+    return (struct session_config){
+        .root_fd = -1,
+        .proc_fd = -1,
+        /* A turn is bounded as a whole, and a silent one by --timeout, too. */
+        .turn_ms = options->request_timeout_ms < options->timeout_ms ? options->request_timeout_ms
+                                                                     : options->timeout_ms,
+        .idle_ms = options->timeout_ms,
+        .min_rate = options->min_rate,
+        .max_size = options->max_size,
+        .durable = options->durable,
+        .may_put = !options->read_only,
+        .may_del = !options->read_only && !options->no_delete,
+        .may_overwrite = !options->no_overwrite,
+        .verbose = options->verbosity >= 1,
+    };
 }
 
 static int run(const struct options *options)
@@ -255,40 +370,21 @@ static int run(const struct options *options)
     /* Static, and closed only when no worker is left: a thread that outlived the grace may still be
      * using it. */
     static struct server server;
+    bool stopped = false;
 
     server = (struct server){
         .options = options,
-        .ready = {.fd = -1},
+        .record = {.ledger = {.dir_fd = -1, .fd = -1}, .board = {.fd = -1}},
         .sandbox = {.mode = options->sandbox, .worker_fd = -1, .max_size = options->max_size},
-        .config = {.root_fd = -1,
-                   .proc_fd = -1,
-                   /* A turn is bounded as a whole, and a silent one by --timeout, too. */
-                   .turn_ms = options->request_timeout_ms < options->timeout_ms
-                                  ? options->request_timeout_ms
-                                  : options->timeout_ms,
-                   .idle_ms = options->timeout_ms,
-                   .min_rate = options->min_rate,
-                   .max_size = options->max_size,
-                   .durable = options->durable,
-                   .may_put = !options->read_only,
-                   .may_del = !options->read_only && !options->no_delete,
-                   .may_overwrite = !options->no_overwrite,
-                   .verbose = options->verbosity >= 1},
-        .manager = {.stop_fd = -1, .ledger = {.dir_fd = -1, .fd = -1}},
+        .config = session_config(options),
+        .ready = {.fd = -1},
+        .stop_fd = -1,
         .wake_fd = -1,
     };
-    int status = EXIT_FAILURE;
-    bool stopped = false;
-
-    if (open_all(&server) == 0 && confine(&server) == 0 && try_worker(&server, &stopped) == 0) {
-        serve(&server);
-        status = EXIT_SUCCESS;
-    }
-    if (stopped)
-        status = EXIT_SUCCESS;
+    int served = serve(try_worker(confine(open_all(&server)), &stopped));
     if (server.manager.running.count == 0)
         close_all(&server);
-    return status;
+    return served == 0 || stopped ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
-/* session.c - one client's conversation, from READY to DONE.
+/* lab.c - one client's conversation, from READY to DONE.
  *
  * Runs in: the worker (child process or thread), never in the manager.
  * So:      no exit(), chdir(), umask(), static buffers. */
-#include "session/service.h"
+#include "session/lab.h"
 
 #include "common/io.h"
 #include "common/log.h"
@@ -19,7 +19,7 @@ enum { TAIL_MS = 50 /* how long a late rest of an unterminated request may take 
 
 struct session {
     const struct session_config *config;
-    struct report *report; /* shared with the manager */
+    struct claims *claims; /* shared with the parent */
     struct io_conn conn;
     bool ended;                          /* the client has half-closed or closed */
     char request[PROTO_REQUEST_MAX + 1]; /* without its terminator; NUL-terminated */
@@ -55,48 +55,46 @@ static int say_size(struct session *s, uint64_t size)
     return say(s, wire, sizeof wire);
 }
 
-/* The session ends without a last word, for the reason that errno gives; it is told where the
- * outcome does not say it already. */
-static enum session_outcome break_off(struct session *s)
+static enum outcome claim_end(struct session *s, enum outcome outcome, int reason)
 {
-    s->report->reason = (uint32_t)errno;
+    s->claims->reason = (uint32_t)reason;
+    s->claims->outcome = outcome;
+    return outcome;
+}
+
+/* The session ends without a last word, for the reason that errno gives; it is claimed where the
+ * outcome does not say it already. */
+static enum outcome break_off(struct session *s)
+{
     switch (errno) {
     case ETIMEDOUT:
-        s->report->outcome = OUTCOME_TIMEOUT;
-        s->report->reason = 0;
-        break;
+        return claim_end(s, OUTCOME_TIMEOUT, 0);
     case ETIME:
-        s->report->outcome = OUTCOME_TOO_SLOW;
-        s->report->reason = 0;
-        break;
+        return claim_end(s, OUTCOME_TOO_SLOW, 0);
     case ENODATA:
-        s->report->outcome = OUTCOME_CLIENT_GONE;
-        s->report->reason = 0;
-        break;
+        return claim_end(s, OUTCOME_CLIENT_GONE, 0);
     case EPROTO:
     case EMFILE:
     case ENFILE:
     case ENOMEM:
-        s->report->outcome = OUTCOME_BROKEN;
-        break;
+        return claim_end(s, OUTCOME_BROKEN, errno);
     default:
-        s->report->outcome = OUTCOME_CLIENT_GONE;
-        break;
+        return claim_end(s, OUTCOME_CLIENT_GONE, errno);
     }
-    return SESSION_BROKEN;
 }
 
 /* What was asked is done, whether or not the client stays to hear it. */
-static enum session_outcome finish_done(struct session *s)
+static enum outcome finish_done(struct session *s)
 {
-    s->report->outcome = OUTCOME_DONE;
-    return say_word(s, PROTO_DONE) < 0 ? SESSION_BROKEN : SESSION_DONE;
+    (void)claim_end(s, OUTCOME_DONE, 0);
+    (void)say_word(s, PROTO_DONE);
+    return OUTCOME_DONE;
 }
 
 /* `error` says why, to those at home; to the client, `format`, one of the PROTO_* texts; its %s,
  * where it has one, is the name. */
-__attribute__((format(printf, 3, 4))) static enum session_outcome
-refuse(struct session *s, int error, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static enum outcome refuse(struct session *s, int error,
+                                                                 const char *format, ...)
 {
     char reply[PROTO_REPLY_MAX] = PROTO_ERROR;
     const size_t prefix = sizeof PROTO_ERROR - 1;
@@ -105,11 +103,11 @@ refuse(struct session *s, int error, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(reply + prefix, sizeof reply - prefix, format, args);
     va_end(args);
-    s->report->outcome = OUTCOME_REFUSED;
-    s->report->reason = (uint32_t)error;
     /* `reply` has room for more than that. */
-    memcpy(s->report->error, reply + prefix, sizeof s->report->error - 1);
-    return say_word(s, reply) < 0 ? SESSION_BROKEN : SESSION_REFUSED;
+    memcpy(s->claims->error, reply + prefix, sizeof s->claims->error - 1);
+    (void)claim_end(s, OUTCOME_REFUSED, error);
+    (void)say_word(s, reply);
+    return OUTCOME_REFUSED;
 }
 
 /* Some clients send their request twice in a row, without an end. That is one request. */
@@ -182,13 +180,10 @@ static void log_request(const struct session *s)
     log_line("server receiving request: %s", text);
 }
 
-static void report_request(struct session *s)
+static void claim_request(struct session *s)
 {
-    static const uint32_t verbs[] = {
-        [PROTO_GET] = REPORT_GET, [PROTO_PUT] = REPORT_PUT, [PROTO_DEL] = REPORT_DEL};
-
-    (void)snprintf(s->report->name, sizeof s->report->name, "%s", s->parsed.name);
-    s->report->verb = verbs[s->parsed.verb];
+    (void)snprintf(s->claims->name, sizeof s->claims->name, "%s", s->parsed.name);
+    s->claims->verb = s->parsed.verb;
 }
 
 static void log_deleting(const struct session *s)
@@ -207,27 +202,27 @@ static void log_moving(const struct session *s, const char *verb, uint64_t size)
         log_line("server %s %" PRIu64 " bytes", verb, size);
 }
 
-static void report_moved(void *arg, uint64_t moved)
+static void claim_moved(void *arg, uint64_t moved)
 {
-    struct report *report = arg;
+    struct claims *claims = arg;
 
-    report->last_ns = io_now_ns();
-    if (report->first_ns == 0)
-        report->first_ns = report->last_ns;
-    report->moved = moved;
+    claims->last_ns = io_now_ns();
+    if (claims->first_ns == 0)
+        claims->first_ns = claims->last_ns;
+    claims->moved = moved;
 }
 
 static struct transfer begin_transfer(struct session *s, int file_fd, uint64_t size)
 {
-    s->report->size = size;
+    s->claims->size = size;
     return (struct transfer){
         .conn = &s->conn,
         .file_fd = file_fd,
         .size = size,
         .idle_ms = s->config->idle_ms,
         .min_rate = s->config->min_rate,
-        .on_progress = report_moved,
-        .arg = s->report,
+        .on_progress = claim_moved,
+        .arg = s->claims,
     };
 }
 
@@ -256,7 +251,7 @@ static int skip_repetition(struct session *s, int64_t deadline_ms)
 }
 
 /* GET from the server's OK on. */
-static enum session_outcome send_file(struct session *s, int file_fd, uint64_t size)
+static enum outcome send_file(struct session *s, int file_fd, uint64_t size)
 {
     if (say_word(s, PROTO_OK) < 0)
         return break_off(s);
@@ -269,11 +264,8 @@ static enum session_outcome send_file(struct session *s, int file_fd, uint64_t s
     log_moving(s, "sending", size);
     struct transfer transfer = begin_transfer(s, file_fd, size);
     enum transfer_end end = transfer_send(&transfer);
-    if (end == TRANSFER_FILE) { /* it was ours to keep what the size promised */
-        s->report->outcome = OUTCOME_BROKEN;
-        s->report->reason = (uint32_t)errno;
-        return SESSION_BROKEN;
-    }
+    if (end == TRANSFER_FILE) /* it was ours to keep what the size promised */
+        return claim_end(s, OUTCOME_BROKEN, errno);
     return end == TRANSFER_DONE ? finish_done(s) : break_off(s);
 }
 
@@ -302,7 +294,7 @@ static int read_size(struct session *s, uint64_t *size)
 }
 
 /* PUT from the server's OK on. The caller discards `upload` if this does not commit it. */
-static enum session_outcome receive_file(struct session *s, struct staged *upload)
+static enum outcome receive_file(struct session *s, struct staged *upload)
 {
     uint64_t size = 0;
 
@@ -341,7 +333,7 @@ static bool out_of_room(int error)
     return error == EMFILE || error == ENFILE || error == ENOMEM;
 }
 
-static enum session_outcome delete_file(struct session *s)
+static enum outcome delete_file(struct session *s)
 {
     const struct session_config *config = s->config;
 
@@ -392,9 +384,9 @@ static int prepare(struct session *s, struct grant *grant)
 }
 
 /* `error` is 0, or why it could not be prepared. */
-static enum session_outcome serve(struct session *s, struct grant *grant, int error)
+static enum outcome serve(struct session *s, struct grant *grant, int error)
 {
-    enum session_outcome outcome = SESSION_BROKEN;
+    enum outcome outcome = OUTCOME_NONE;
 
     switch (s->parsed.verb) {
     case PROTO_GET:
@@ -419,7 +411,7 @@ static enum session_outcome serve(struct session *s, struct grant *grant, int er
 /* From the request to the last word. A request without a terminator may be torn. One that can
  * succeed goes ahead at once, because the next turn would expose it; before a refusal or a
  * deletion, which nothing would expose, we listen for the rest of it. */
-static enum session_outcome answer_request(struct session *s)
+static enum outcome answer_request(struct session *s)
 {
     int64_t deadline_ms = turn_deadline(s);
     struct grant grant = {.file_fd = -1};
@@ -439,7 +431,7 @@ static enum session_outcome answer_request(struct session *s)
     log_request(s);
     if (parse == PROTO_BAD)
         return refuse(s, EBADMSG, PROTO_BAD_REQUEST);
-    report_request(s);
+    claim_request(s);
     if (out_of_room(error)) {
         errno = error;
         return break_off(s);
@@ -448,13 +440,16 @@ static enum session_outcome answer_request(struct session *s)
     return serve(s, &grant, error);
 }
 
-enum session_outcome session_run(const struct session_config *config, int fd, struct report *report)
+static void lab_run(const struct session_config *config, int fd, struct claims *claims)
 {
-    struct session s = {.config = config, .report = report};
+    struct session s = {.config = config, .claims = claims};
 
     io_conn_init(&s.conn, fd);
-    enum session_outcome outcome =
-        say_word(&s, PROTO_READY) == 0 ? answer_request(&s) : break_off(&s);
+    if (say_word(&s, PROTO_READY) == 0)
+        (void)answer_request(&s);
+    else
+        (void)break_off(&s);
     io_finish(fd);
-    return outcome;
 }
+
+const struct service lab_service = {.name = "lab", .run = lab_run};

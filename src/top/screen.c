@@ -78,77 +78,77 @@ static void add_heading(struct frame *frame, const struct snapshot *s)
     uint64_t troubled = 0;
 
     for (int i = OUTCOME_REFUSED + 1; i < OUTCOMES; i++)
-        troubled += h->ended[i];
+        troubled += h->counts.ended[i];
     add_line(frame,
              "port %" PRIu32 ", server %" PRIu32 "%s, up %s   running %" PRIu64 " of %" PRIu64
              ", waiting %" PRIu64 " of %" PRIu64,
              h->port, h->pid, s->alive ? "" : " (it has ended)",
-             text_time(seconds_between(h->began_ns, s->now_ns), up), h->running_count,
-             h->max_running, h->queue_count, h->max_pending);
+             text_time(seconds_between(h->began_ns, s->now_ns), up), h->counts.running,
+             h->max_running, h->counts.waiting, h->max_pending);
     add_line(frame,
              "clients %" PRIu64 ": %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64
              " otherwise ended   %s moved",
-             h->accepted, h->ended[OUTCOME_DONE], h->ended[OUTCOME_REFUSED], troubled,
-             text_bytes((double)h->bytes_moved, moved));
+             h->counts.accepted, h->counts.ended[OUTCOME_DONE], h->counts.ended[OUTCOME_REFUSED],
+             troubled, text_bytes((double)h->counts.bytes_moved, moved));
 }
 
-static const struct snapshot_client *find_client(const struct snapshot *s, uint64_t serial)
+static const struct board_client *find_client(const struct snapshot *s, uint64_t serial)
 {
-    for (uint64_t i = 0; s != NULL && i < s->header.running_count; i++)
-        if (s->running[i].member.client.serial == serial)
+    for (uint64_t i = 0; s != NULL && i < s->header.counts.running; i++)
+        if (s->running[i].stay.serial == serial)
             return &s->running[i];
     return NULL;
 }
 
 /* Bytes a second since the previous look, or since its first byte. */
 static double rate_of(const struct snapshot *s, const struct snapshot *previous,
-                      const struct snapshot_client *client)
+                      const struct board_client *client)
 {
-    const struct snapshot_client *before = find_client(previous, client->member.client.serial);
-    uint64_t moved = client->report.moved;
-    int64_t since_ns = client->report.first_ns;
+    const struct board_client *before = find_client(previous, client->stay.serial);
+    uint64_t moved = client->claims.moved;
+    int64_t since_ns = client->claims.first_ns;
 
-    if (before != NULL && before->report.moved > 0 && before->report.moved <= moved) {
-        moved -= before->report.moved;
+    if (before != NULL && before->claims.moved > 0 && before->claims.moved <= moved) {
+        moved -= before->claims.moved;
         since_ns = previous->header.written_ns;
     }
     double seconds = seconds_between(since_ns, s->header.written_ns);
-    return client->report.first_ns == 0 || seconds <= 0 ? 0 : (double)moved / seconds;
+    return client->claims.first_ns == 0 || seconds <= 0 ? 0 : (double)moved / seconds;
 }
 
 static void add_client(struct frame *frame, const struct snapshot *s,
-                       const struct snapshot *previous, const struct snapshot_client *client)
+                       const struct snapshot *previous, const struct board_client *client)
 {
-    const struct report *report = &client->report;
+    const struct claims *claims = &client->claims;
     char peer[PEER_TEXT_MAX], name[4 * PROTO_REQUEST_MAX + 1], moved[TEXT_UNIT_MAX],
         rate[TEXT_UNIT_MAX];
     char age[TEXT_UNIT_MAX], percent[8] = "   -", per_second[TEXT_UNIT_MAX + 2];
 
-    text_escape(name, sizeof name, report->name, strlen(report->name));
-    if (report->size > 0)
+    text_escape(name, sizeof name, claims->name, strlen(claims->name));
+    if (claims->size > 0)
         (void)snprintf(percent, sizeof percent, "%3.0f%%",
-                       (double)report->moved * 100 / (double)report->size);
+                       (double)claims->moved * 100 / (double)claims->size);
     (void)snprintf(per_second, sizeof per_second, "%s/s",
                    text_bytes(rate_of(s, previous, client), rate));
-    add_line(frame, "%4zu %8" PRId64 " %-21s %-4s %10s %12s %s %6s  %.1000s", client->member.slot,
-             client->member.id, peer_format(&client->member.client.peer, peer),
-             report_verb_name(report->verb), text_bytes((double)report->moved, moved), per_second,
-             percent, text_time(seconds_between(client->member.started_ns, s->now_ns), age), name);
+    add_line(frame, "%4" PRIu64 " %8" PRId64 " %-21s %-4s %10s %12s %s %6s  %.1000s",
+             client->stay.slot, client->stay.worker, peer_format(&client->stay.client, peer),
+             proto_verb_name(claims->verb), text_bytes((double)claims->moved, moved), per_second,
+             percent, text_time(seconds_between(client->stay.started_ns, s->now_ns), age), name);
 }
 
 static void add_waiting(struct frame *frame, const struct snapshot *s)
 {
     char peer[PEER_TEXT_MAX], since[TEXT_UNIT_MAX];
 
-    for (size_t i = 0; i < s->waiting_shown; i++) {
-        const struct pending *client = &s->waiting[i];
-        if (frame->row == frame->rows - 1 && i + 1 < s->header.queue_count) {
-            add_line(frame, "     and %" PRIu64 " more", s->header.queue_count - i);
+    for (size_t i = 0; i < s->header.waiting_shown; i++) {
+        const struct stay *stay = &s->waiting[i];
+        if (frame->row == frame->rows - 1 && i + 1 < s->header.counts.waiting) {
+            add_line(frame, "     and %" PRIu64 " more", s->header.counts.waiting - i);
             return;
         }
-        add_line(frame, "%4zu. client %-8" PRIu64 " %-21s waits %s", i + 1, client->serial,
-                 peer_format(&client->peer, peer),
-                 text_time(seconds_between(client->accepted_ns, s->now_ns), since));
+        add_line(frame, "%4zu. client %-8" PRIu64 " %-21s waits %s", i + 1, stay->serial,
+                 peer_format(&stay->client, peer),
+                 text_time(seconds_between(stay->accepted_ns, s->now_ns), since));
     }
 }
 
@@ -164,9 +164,9 @@ int screen_draw(const struct snapshot *s, const struct snapshot *previous, int r
     add_line(&frame, "%s", "");
     add_line(&frame, "slot %8s %-21s %-4s %10s %12s %4s %6s  %s", s->header.kind, "peer", "verb",
              "bytes", "rate", "done", "age", "name");
-    for (uint64_t i = 0; i < s->header.running_count; i++)
+    for (uint64_t i = 0; i < s->header.counts.running; i++)
         add_client(&frame, s, previous, &s->running[i]);
-    if (s->header.queue_count > 0)
+    if (s->header.counts.waiting > 0)
         add_line(&frame, "%s", "");
     add_waiting(&frame, s);
     if (redraw)

@@ -4,6 +4,7 @@
 #include "top/snapshot.h"
 
 #include "common/io.h"
+#include "record/claims_reader.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,25 +16,18 @@
 /* The manager writes for some microseconds, or a millisecond where a thousand clients run. */
 enum { ATTEMPTS = 2000, PAUSE_NS = 500000 };
 
-/* Does an array of `count` items, `size` bytes each, lie within the board? */
-static bool fits(uint64_t at, uint64_t count, uint64_t size, uint64_t bytes)
+/* Is it a header whose counts the file can bear out? */
+static bool is_board(const struct board_header *h, size_t bytes)
 {
-    return at <= bytes && count <= (bytes - at) / size;
-}
-
-static bool is_board(const struct board_header *header, size_t bytes)
-{
-    return memcmp(header->magic, BOARD_MAGIC, sizeof BOARD_MAGIC) == 0 && header->bytes == bytes &&
-           header->report_size == sizeof(struct report) &&
-           header->running_size == sizeof(struct running) &&
-           header->pending_size == sizeof(struct pending) && header->max_pending > 0 &&
-           memchr(header->kind, '\0', sizeof header->kind) != NULL &&
-           (strcmp(header->kind, "pid") == 0 || strcmp(header->kind, "thread") == 0) &&
-           header->report_distance >= sizeof(struct report) &&
-           header->report_distance % _Alignof(struct report) == 0 &&
-           fits(header->reports_at, header->max_running, header->report_distance, bytes) &&
-           fits(header->members_at, header->max_running, sizeof(struct running), bytes) &&
-           fits(header->ring_at, header->max_pending, sizeof(struct pending), bytes);
+    return memcmp(h->magic, BOARD_MAGIC, sizeof BOARD_MAGIC) == 0 && h->bytes == bytes &&
+           h->client_size == sizeof(struct board_client) && h->stay_size == sizeof(struct stay) &&
+           memchr(h->kind, '\0', sizeof h->kind) != NULL &&
+           (strcmp(h->kind, "pid") == 0 || strcmp(h->kind, "thread") == 0) &&
+           h->counts.running <= h->max_running && h->waiting_shown <= h->counts.waiting &&
+           h->counts.running <= (bytes - sizeof *h) / sizeof(struct board_client) &&
+           h->waiting_shown <=
+               (bytes - sizeof *h - h->counts.running * sizeof(struct board_client)) /
+                   sizeof(struct stay);
 }
 
 /* Reads the board, or its first `len` bytes. Returns 0, or -1 with errno. */
@@ -62,10 +56,8 @@ const char *board_view_open(struct board_view *view, const char *path)
         const struct board_header *header = (const void *)view->base;
         if (view->base == NULL || read_board(view, sizeof *header) < 0)
             reason = strerror(errno);
-        else if (is_board(header, view->bytes)) {
-            view->slots = (size_t)header->max_running;
+        else if (is_board(header, view->bytes))
             return NULL;
-        }
     }
     board_view_close(view);
     return reason;
@@ -78,80 +70,68 @@ void board_view_close(struct board_view *view)
     *view = (struct board_view){.fd = -1};
 }
 
-static void copy_running(struct snapshot *s, const struct board_view *view)
-{
-    const struct board_header *h = &s->header;
-    const struct running *members = (const void *)(view->base + h->members_at);
-
-    if (h->running_count > h->max_running)
-        s->header.running_count = h->max_running;
-    for (uint64_t i = 0; i < s->header.running_count; i++) {
-        s->running[i].member = members[i];
-        size_t slot = members[i].slot < h->max_running ? members[i].slot : 0;
-        report_read((const void *)(view->base + h->reports_at + slot * h->report_distance),
-                    &s->running[i].report);
-    }
-}
-
-static void copy_waiting(struct snapshot *s, const struct board_view *view, size_t most)
-{
-    const struct board_header *h = &s->header;
-    const struct pending *ring = (const void *)(view->base + h->ring_at);
-
-    if (most > BOARD_WAITING_MAX)
-        most = BOARD_WAITING_MAX;
-    s->waiting_shown = h->queue_count < most ? (size_t)h->queue_count : most;
-    if (s->waiting_shown > h->max_pending)
-        s->waiting_shown = (size_t)h->max_pending;
-    for (uint64_t i = 0; i < s->waiting_shown; i++)
-        s->waiting[i] = ring[(h->queue_head + i) % h->max_pending];
-}
-
 static int by_age(const void *a, const void *b)
 {
-    const struct snapshot_client *x = a, *y = b;
-    return (x->member.client.serial > y->member.client.serial) -
-           (x->member.client.serial < y->member.client.serial);
+    const struct board_client *x = a, *y = b;
+    return (x->stay.serial > y->stay.serial) - (x->stay.serial < y->stay.serial);
 }
 
-int snapshot_take(struct snapshot *s, const struct board_view *view, size_t most_waiting)
+/* Reads all of it between two looks at the number that every writing counts up. Returns 0, or -1
+ * with errno: EBUSY where it was written meanwhile, or is no board. */
+static int read_undisturbed(const struct board_view *view)
 {
-    const struct board_header *shared = (const void *)view->base;
+    const struct board_header *header = (const void *)view->base;
 
-    *s = (struct snapshot){
-        .running = calloc(view->slots, sizeof *s->running),
-        .waiting = calloc(most_waiting > 0 ? most_waiting : 1, sizeof *s->waiting),
-    };
-    for (int i = 0; i < ATTEMPTS && s->running != NULL && s->waiting != NULL; i++) {
-        /* All of it between two looks at the number that every writing counts up. */
-        if (read_board(view, sizeof *shared) < 0)
-            goto fail;
-        uint64_t before = shared->sequence;
-        if (before % 2 != 0) {
-            (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
-            continue;
-        }
-        if (read_board(view, view->bytes) < 0)
-            goto fail;
-        s->header = *shared;
-        if (!is_board(&s->header, view->bytes) || s->header.max_running != view->slots) {
-            errno = EINVAL;
-            goto fail;
-        }
-        copy_running(s, view);
-        copy_waiting(s, view, most_waiting);
-        if (s->header.sequence != before || read_board(view, sizeof *shared) < 0 ||
-            shared->sequence != before)
-            continue;
-        s->now_ns = io_now_ns();
-        s->alive = kill((pid_t)s->header.pid, 0) == 0 || errno == EPERM;
-        qsort(s->running, (size_t)s->header.running_count, sizeof *s->running, by_age);
-        return 0;
+    if (read_board(view, sizeof *header) < 0)
+        return -1;
+    const uint64_t before = header->sequence;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (read_board(view, view->bytes) < 0)
+        return -1;
+    const struct board_header seen = *header;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (read_board(view, sizeof *header) < 0)
+        return -1;
+    errno = EBUSY;
+    if (before % 2 != 0 || seen.sequence != before || header->sequence != before)
+        return -1;
+    errno = EINVAL;
+    return is_board(header, view->bytes) ? 0 : -1;
+}
+
+int snapshot_take(struct snapshot *s, const struct board_view *view)
+{
+    const struct board_header *header = (const void *)view->base;
+    int outcome = read_undisturbed(view);
+
+    for (int i = 1; i < ATTEMPTS && outcome < 0 && errno == EBUSY; i++) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+        outcome = read_undisturbed(view);
     }
-    errno = s->running == NULL || s->waiting == NULL ? ENOMEM : EBUSY;
-fail:
-    snapshot_free(s);
-    return -1;
+    if (outcome < 0)
+        return -1;
+    const size_t running = (size_t)header->counts.running;
+    const size_t waiting = (size_t)header->waiting_shown;
+    *s = (struct snapshot){
+        .header = *header,
+        .running = calloc(running + 1, sizeof *s->running),
+        .waiting = calloc(waiting + 1, sizeof *s->waiting),
+    };
+    if (s->running == NULL || s->waiting == NULL) {
+        snapshot_free(s);
+        errno = ENOMEM;
+        return -1;
+    }
+    const struct board_client *clients = (const void *)(view->base + sizeof *header);
+    for (size_t i = 0; i < running; i++) {
+        s->running[i].stay = clients[i].stay;
+        claims_read(&clients[i].claims, &s->running[i].claims); /* anybody may have written them */
+    }
+    memcpy(s->waiting, clients + running, waiting * sizeof *s->waiting);
+    s->now_ns = io_now_ns();
+    s->alive = kill((pid_t)s->header.pid, 0) == 0 || errno == EPERM;
+    qsort(s->running, running, sizeof *s->running, by_age);
+    return 0;
 }
 
 void snapshot_free(struct snapshot *s)

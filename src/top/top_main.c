@@ -91,7 +91,7 @@ static int show_once(const struct board_view *view)
     struct snapshot snapshot;
     int rows, columns;
 
-    if (snapshot_take(&snapshot, view, ONCE_ROWS) < 0)
+    if (snapshot_take(&snapshot, view) < 0)
         return -1;
     terminal_size(&rows, &columns);
     int drawn =
@@ -180,7 +180,7 @@ static void redraw_until_quit(const struct board_view *view, int signal_fd,
 
     do {
         terminal_size(&rows, &columns);
-        if (snapshot_take(&snapshot, view, (size_t)rows) < 0)
+        if (snapshot_take(&snapshot, view) < 0)
             continue;
         (void)screen_draw(&snapshot, previous.running == NULL ? NULL : &previous, rows, columns,
                           true);

@@ -14,7 +14,7 @@
 /* What a deed can know. */
 struct stage {
     const struct session_config *config;
-    const struct report *report; /* its page of the board, and others around it? */
+    const struct claims *claims; /* its page, and others around it? */
     int fd;                      /* its client */
     const char *name;            /* the deed's own, and of the files it acts on */
     const char *outside;         /* a directory outside the root */
@@ -32,7 +32,7 @@ extern const struct deed outside_deeds[], inside_deeds[], process_deeds[], memor
 extern const size_t outside_deed_count, inside_deed_count, process_deed_count, memory_deed_count;
 
 enum { KEPT_MAX = 64 };
-#define KEPT_MARK "kept: " /* before it in the report of who keeps it */
+#define KEPT_MARK "kept: " /* before it in the claims of who keeps it */
 extern char kept[KEPT_MAX];
 
 /* Closes `fd`, where there is one. Returns 0, or -1 where it is -1; keeps errno. */

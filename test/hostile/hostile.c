@@ -1,6 +1,6 @@
 /* hostile.c - a session that has been taken over.
  *
- * Linked in place of session.c into build/test/ferryd-hostile and ferryd-threads-hostile. All else
+ * Linked in place of lab.c into build/test/ferryd-hostile and ferryd-threads-hostile. All else
  * is the same objects, so it runs behind the same confinement.
  *
  * Used by:  test/sandbox.bats, test/user.bats, test/lies.bats.
@@ -8,13 +8,14 @@
  *           DEED NAME PID DIR   tries the deed; answers "NAME: ok", or the errno it failed with
  *           DEEDS               answers with the names of all of them
  *           KEEP TEXT           keeps TEXT in memory, answers "kept", and stays
- *           LIE NUMBER          tells that lie in its report, answers "lied", and stays
+ *           LIE NUMBER          tells that lie in its claims, answers "lied", and stays
  *           LIES                answers with how many of them there are
- *           WAVER               answers "wavering", and changes its report until the client speaks
+ *           WAVER               answers "wavering", and changes its claims until the client speaks
  *           BEQUEATH            leaves that to a child, until the client leaves, and ends */
 #include "common/io.h"
 #include "deeds.h"
 #include "lies.h"
+#include "session/lab.h"
 
 #include <errno.h>
 
@@ -113,17 +114,17 @@ static void stay(struct io_conn *conn)
         conn->start = conn->end = 0;
 }
 
-static void keep(struct io_conn *conn, struct report *report, const char *text)
+static void keep(struct io_conn *conn, struct claims *claims, const char *text)
 {
     (void)snprintf(kept, sizeof kept, "%.*s", KEPT_MAX - 1, text);
-    (void)snprintf(report->name, sizeof report->name, KEPT_MARK "%s", kept);
+    (void)snprintf(claims->name, sizeof claims->name, KEPT_MARK "%s", kept);
     say(conn->fd, "kept\n");
     stay(conn);
 }
 
-static void lie(struct io_conn *conn, struct report *report, const char *number)
+static void lie(struct io_conn *conn, struct claims *claims, const char *number)
 {
-    tell_lie(report, (size_t)strtoul(number, NULL, 10));
+    tell_lie(claims, (size_t)strtoul(number, NULL, 10));
     say(conn->fd, "lied\n");
     stay(conn);
 }
@@ -136,10 +137,10 @@ static void count_lies(int fd)
     say(fd, text);
 }
 
-static void waver(int fd, struct report *report)
+static void waver(int fd, struct claims *claims)
 {
     say(fd, "wavering\n");
-    change_story(report, fd);
+    change_story(claims, fd);
 }
 
 /* Reads a line, without its end. */
@@ -156,32 +157,34 @@ static int read_line(struct io_conn *conn, char *line, size_t len)
     return -1;
 }
 
-enum session_outcome session_run(const struct session_config *config, int fd, struct report *report)
+static void hostile_run(const struct session_config *config, int fd, struct claims *claims)
 {
-    report->outcome = OUTCOME_NONE; /* it reports nothing */
     char text[TEXT_MAX] = "", line[REQUEST_MAX];
     struct stage stage = {
-        .config = config, .report = report, .fd = fd, .text = text, .text_len = sizeof text};
+        .config = config, .claims = claims, .fd = fd, .text = text, .text_len = sizeof text};
     struct io_conn conn;
 
     io_conn_init(&conn, fd);
     say(fd, "READY");
     if (read_line(&conn, line, sizeof line) < 0)
-        return SESSION_BROKEN;
-    if (strcmp(line, "BEQUEATH") == 0) /* whose heir needs the connection as it is */
-        return leave_a_liar(report, fd) < 0 ? SESSION_BROKEN : SESSION_DONE;
+        return;
+    if (strcmp(line, "BEQUEATH") == 0) { /* whose heir needs the connection as it is */
+        (void)leave_a_liar(claims, fd);
+        return;
+    }
     if (strncmp(line, "KEEP ", 5) == 0)
-        keep(&conn, report, line + 5);
+        keep(&conn, claims, line + 5);
     else if (strncmp(line, "LIE ", 4) == 0)
-        lie(&conn, report, line + 4);
+        lie(&conn, claims, line + 4);
     else if (strcmp(line, "LIES") == 0)
         count_lies(fd);
     else if (strcmp(line, "WAVER") == 0)
-        waver(fd, report);
+        waver(fd, claims);
     else if (strcmp(line, "DEEDS") == 0)
         list_deeds(fd);
     else if (strncmp(line, "DEED ", 5) == 0)
         try_deed(&stage, line + 5);
     io_finish(fd);
-    return SESSION_DONE;
 }
+
+const struct service lab_service = {.name = "hostile", .run = hostile_run};

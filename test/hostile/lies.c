@@ -1,7 +1,7 @@
 /* lies.c - what a worker that has been taken over can say of itself: anything.
  *
- * Writes to: its page of claims, which the parent reads when the worker has ended, and for the board
- *            at any time. */
+ * Writes to: its page of claims, which the parent reads when the worker has ended, and for the
+ * board at any time. */
 #include "lies.h"
 
 #include "common/io.h"
@@ -14,16 +14,16 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* One field of an otherwise true report. */
+/* One field of an otherwise true page. */
 struct lie {
     size_t offset, len;
     uint64_t value; /* of a number; or of each byte, where it is longer than one */
 };
 
-#define OF(field) offsetof(struct report, field), sizeof(((struct report *)NULL)->field)
+#define OF(field) offsetof(struct claims, field), sizeof(((struct claims *)NULL)->field)
 
 static const struct lie lies[] = {
-    {OF(verb), REPORT_VERBS},
+    {OF(verb), PROTO_VERBS},
     {OF(verb), 0x80000001},
     {OF(verb), UINT32_MAX},
     /* what only the parent can know, and what there is not */
@@ -70,18 +70,18 @@ static const struct lie lies[] = {
     {OF(error), '"'},
     {OF(error), '\n'},
     {OF(error), 0x9b},
-    {0, sizeof(struct report), 0x01},
-    {0, sizeof(struct report), 0x7f},
-    {0, sizeof(struct report), 0x80},
-    {0, sizeof(struct report), 0xff},
+    {0, sizeof(struct claims), 0x01},
+    {0, sizeof(struct claims), 0x7f},
+    {0, sizeof(struct claims), 0x80},
+    {0, sizeof(struct claims), 0xff},
 };
 const size_t lie_count = sizeof lies / sizeof lies[0];
 
 /* A GET of "f", as far as can be seen; what is told of a refusal is only looked at in one. */
-static struct report truth(bool refused)
+static struct claims truth(bool refused)
 {
-    struct report report = {
-        .verb = REPORT_GET,
+    struct claims claims = {
+        .verb = PROTO_GET,
         .outcome = refused ? OUTCOME_REFUSED : OUTCOME_DONE,
         .size = 5,
         .moved = 5,
@@ -89,14 +89,14 @@ static struct report truth(bool refused)
         .last_ns = io_now_ns(),
         .name = "f",
     };
-    return report;
+    return claims;
 }
 
-static struct report falsehood(const struct lie *lie)
+static struct claims falsehood(const struct lie *lie)
 {
-    struct report report = truth(lie->offset == offsetof(struct report, error) ||
-                                 lie->offset == offsetof(struct report, reason));
-    void *field = (unsigned char *)&report + lie->offset;
+    struct claims claims = truth(lie->offset == offsetof(struct claims, error) ||
+                                 lie->offset == offsetof(struct claims, reason));
+    void *field = (unsigned char *)&claims + lie->offset;
     const uint32_t half = (uint32_t)lie->value;
 
     if (lie->len == sizeof half)
@@ -105,12 +105,12 @@ static struct report falsehood(const struct lie *lie)
         memcpy(field, &lie->value, sizeof lie->value);
     else
         memset(field, (int)lie->value, lie->len);
-    return report;
+    return claims;
 }
 
-void tell_lie(struct report *report, size_t number)
+void tell_lie(struct claims *claims, size_t number)
 {
-    *report = falsehood(&lies[number % lie_count]);
+    *claims = falsehood(&lies[number % lie_count]);
 }
 
 static bool client_is_silent(int fd)
@@ -122,49 +122,49 @@ static bool client_is_silent(int fd)
 enum { TIMES = 1000 };
 
 /* Writes the first `len` bytes of the one and of the other, many times. */
-static void alternate(struct report *report, const struct report *one, const struct report *other,
+static void alternate(struct claims *claims, const struct claims *one, const struct claims *other,
                       size_t len)
 {
     for (int i = 0; i < TIMES; i++) {
-        memcpy(report, one, len);
+        memcpy(claims, one, len);
         __sync_synchronize();
-        memcpy(report, other, len);
+        memcpy(claims, other, len);
         __sync_synchronize();
     }
 }
 
-void change_story(struct report *report, int fd)
+void change_story(struct claims *claims, int fd)
 {
-    const struct report true_story = truth(false);
+    const struct claims true_story = truth(false);
     size_t number = 0;
 
     do {
-        const struct report other = falsehood(&lies[number++ % lie_count]);
-        alternate(report, &true_story, &other, sizeof other);
+        const struct claims other = falsehood(&lies[number++ % lie_count]);
+        alternate(claims, &true_story, &other, sizeof other);
     } while (client_is_silent(fd));
 }
 
 /* As fast as can be: who reads a number twice is to read two. */
-static void change_numbers(struct report *report, int fd)
+static void change_numbers(struct claims *claims, int fd)
 {
-    const struct report true_story = truth(false), other = falsehood(&lies[lie_count - 1]);
+    const struct claims true_story = truth(false), other = falsehood(&lies[lie_count - 1]);
 
     do
-        alternate(report, &true_story, &other, offsetof(struct report, name));
+        alternate(claims, &true_story, &other, offsetof(struct claims, name));
     while (client_is_silent(fd));
 }
 
-int leave_a_liar(struct report *report, int fd)
+int leave_a_liar(struct claims *claims, int fd)
 {
     pid_t child = fork();
 
     if (child == 0) {
-        change_numbers(report, fd);
+        change_numbers(claims, fd);
         _exit(0);
     }
     if (child < 0)
         return -1;
-    while (__atomic_load_n(&report->size, __ATOMIC_RELAXED) == 0)
+    while (__atomic_load_n(&claims->size, __ATOMIC_RELAXED) == 0)
         (void)poll(NULL, 0, 1);
     return 0;
 }

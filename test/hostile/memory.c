@@ -49,7 +49,7 @@ static int sibling_report(struct stage *stage)
 {
     const long page = sysconf(_SC_PAGESIZE);
     /* No pointer may lead from it to there, by the language; but an address is an address. */
-    const char *name = stage->report->name;
+    const char *name = stage->claims->name;
     char copy[sizeof KEPT_MARK - 1];
 
     for (long slot = -SLOTS_AROUND; slot <= SLOTS_AROUND; slot++)

@@ -1,17 +1,16 @@
 /* leaky.c - a session that forgets to give something back: memory and a descriptor per client.
  *
- * Linked around session.c, whose session_run() is called real_session_run() there, into
+ * Linked around lab.c, whose service is called real_lab_service there, into
  * build/test/ferryd-leaky and ferryd-threads-leaky. All else is the same objects.
  *
  * Used by: scripts/compare. */
-#include "session/service.h"
+#include "session/lab.h"
 
 #include <fcntl.h>
 
 enum { LEAK_BYTES = 16 * 1024 };
 
-enum session_outcome real_session_run(const struct session_config *config, int fd,
-                                      struct report *report);
+extern const struct service real_lab_service;
 
 /* A descriptor that only names a place takes nothing but its number. Neither is checked: a program
  * that leaks does not look. */
@@ -25,8 +24,10 @@ static void leak(const struct session_config *config)
     // cppcheck-suppress memleak
 } // NOLINT(clang-analyzer-unix.Malloc)
 
-enum session_outcome session_run(const struct session_config *config, int fd, struct report *report)
+static void leaky_run(const struct session_config *config, int fd, struct claims *claims)
 {
     leak(config);
-    return real_session_run(config, fd, report);
+    real_lab_service.run(config, fd, claims);
 }
+
+const struct service lab_service = {.name = "leaky", .run = leaky_run};

@@ -5,7 +5,6 @@
  * Exit:    0 it does not, 1 it does, 2 it could not be tried. */
 #include "common/io.h"
 #include "manager/worker.h"
-#include "record/board.h"
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,23 +12,15 @@
 
 enum { PATIENCE_MS = 10000, HARMLESS = 0, HARMFUL = 1, UNTRIED = 2 };
 
-static struct report the_report;
-
-struct report *board_report(const struct board *board, size_t slot)
-{
-    (void)board;
-    (void)slot;
-    return &the_report;
-}
-
 /* At once over. */
-enum session_outcome session_run(const struct session_config *config, int fd, struct report *report)
+static void run(const struct session_config *config, int fd, struct claims *claims)
 {
     (void)config;
     (void)fd;
-    (void)report;
-    return SESSION_DONE;
+    (void)claims;
 }
+
+static const struct service nothing = {.name = "nothing", .run = run};
 
 static int untried(const char *what)
 {
@@ -43,13 +34,18 @@ int main(void)
     struct session_config config = {.root_fd = -1};
     struct worker_end end;
     char byte;
-    int wake_fd = worker_init(&config, NULL, NULL);
+    struct claims_pages pages;
+    sigset_t mask;
 
+    sigemptyset(&mask);
+    if (claims_open(&pages, 1) < 0)
+        return untried("claims_open");
+    int wake_fd = worker_init(&config, NULL, &pages, &mask);
     if (wake_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, ended) < 0)
         return untried("socketpair");
     const int number = ended[0];
-    struct pending client = {.fd = number};
-    worker_id id = worker_start(&client, 0, client.fd);
+    struct pending client = {.fd = number, .service = &nothing};
+    worker_id id = worker_start(&client, client.fd);
     struct pollfd slot = {.fd = wake_fd, .events = POLLIN};
     if (id < 0 || poll(&slot, 1, PATIENCE_MS) != 1)
         return untried("worker_start");
