@@ -65,6 +65,10 @@ LEAKY_OBJ   = $(BUILD)/leaky/leaky.o $(BUILD)/leaky/lab.o \
 # The server on a machine with larger pages.
 PAGES       = $(if $(wildcard test/pages),$(BUILD)/test/ferryd-pages)
 
+# The servers with two doors, behind a proxy.
+DOORS       = $(if $(wildcard test/doors),$(BUILD)/test/ferryd-doors \
+              $(BUILD)/test/ferryd-threads-doors)
+
 .DELETE_ON_ERROR:
 .PHONY: all probes
 
@@ -84,7 +88,7 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES)
+probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS)
 
 # A client that is run a thousand times does not start with a sanitizer, which takes ten times as long.
 $(BUILD)/test/%: test/probes/%.c Makefile
@@ -106,7 +110,13 @@ $(BUILD)/test/ferryd-threads-leaky: LINK_THREADS = -pthread
 $(BUILD)/test/ferryd-pages: $(BUILD)/pages/pages.o $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o
 $(BUILD)/test/ferryd-pages: LINK_THREADS = -Wl,--wrap=sysconf,--wrap=mmap,--wrap=mmap64,--wrap=munmap
 
-$(HOSTILE) $(LEAKY) $(PAGES):
+$(BUILD)/test/ferryd-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o
+$(BUILD)/test/ferryd-threads-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD)/manager/worker_thread.o
+$(DOORS): WRAPS = -Wl,--wrap=acceptor_open,--wrap=acceptor_take,--wrap=log_open
+$(BUILD)/test/ferryd-doors: LINK_THREADS = $(WRAPS)
+$(BUILD)/test/ferryd-threads-doors: LINK_THREADS = $(WRAPS) -pthread
+
+$(HOSTILE) $(LEAKY) $(PAGES) $(DOORS):
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
@@ -118,6 +128,10 @@ $(BUILD)/pages/%.o: test/pages/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
+$(BUILD)/doors/%.o: test/doors/%.c Makefile
+	@mkdir -p $(@D)
+	$(COMPILE) -c -o $@ $<
+
 $(BUILD)/leaky/%.o: test/leaky/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
@@ -126,7 +140,7 @@ $(BUILD)/leaky/lab.o: src/session/lab.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -Dlab_service=real_lab_service -c -o $@ $<
 
--include $(BUILD)/pages/pages.d $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
+-include $(BUILD)/pages/pages.d $(BUILD)/doors/doors.d $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
          $(WORKER_OBJ:.o=.d) $(PROBES:=.d)
 
 # ---- running ----
@@ -252,7 +266,8 @@ coverage:
 	    LDFLAGS="--coverage" SERVERS=ferryd-threads test-run
 	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
 
-C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c))
+C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c \
+              test/doors/*.c))
 H_FILES     = $(sort $(wildcard include/*/*.h test/hostile/*.h))
 SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary .ci/run
 

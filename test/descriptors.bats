@@ -103,3 +103,24 @@ holds_its_own() {
     pid=$(workers)
     holds_its_own "$pid"
 }
+
+# unnamed PID: the memory of no file, a piece a line: its addresses, and its bytes
+unnamed() {
+    local from to rest
+    while read -r from to rest; do
+        [[ $rest == *' 00:00 0' ]] && echo "$from-$to $((16#$to - 16#$from))"
+    done < <(sed 's/-/ /; s/ *$//' "/proc/$1/maps")
+}
+
+@test "a worker has neither the queue nor the set in its memory" {
+    local waiting=100000 piece pieces
+    start_server --sandbox=off --queue "$waiting" -- 1
+    hold a b
+    held a
+    # A record has more than a hundred bytes.
+    pieces=$(unnamed "$SERVER_PID" | awk -v least="$((waiting * 100))" '$2 >= least { print $1 }')
+    [ -n "$pieces" ] || fail "the queue is not found in the server" || return
+    for piece in $pieces; do
+        refute grep "^$piece " "/proc/$(workers)/maps" || return
+    done
+}

@@ -145,6 +145,44 @@ cannot_show() {
     "$BIN/test/sees_change" "$BOARD" 50
 }
 
+@test "a board that is being written just now is not shown before it is whole" {
+    start
+    stop_server
+    "$BIN/test/begin_write" "$BOARD"
+    run timeout "$WAIT_SECONDS" "$TOP" --once "$BOARD"
+    assert_eq "$status" 1 "exit status"
+    assert_contains "$output" 'esource busy'
+    refute "$BIN/test/begin_write" "$BOARD"
+    look
+    shows "^port $PORT"
+}
+
+# bytes_of_looks COUNT: the bytes of the largest write to the board while so many wait
+bytes_of_looks() {
+    local input=$BATS_TEST_TMPDIR/waiters.$1
+    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -qq -o "$BATS_TEST_TMPDIR/trace.$1"
+        -e trace=pwrite64)
+    start --queue 4000 -- 1
+    hold "first$1"
+    held "first$1"
+    mkfifo "$input.in"
+    "$BIN/test/waiters" "$PORT" "$1" 1 <>"$input.in" >"$input.out" 2>&1 3>&- 4>&- &
+    track "$!"
+    wait_for_line "$input.out" "^waiting $1\$" || return
+    wait_until "$WAIT_SECONDS" looks_like "waiting $1 of 4000\$" || return
+    kill_server
+    sed -n 's/.* = \([0-9]*\)$/\1/p' "$BATS_TEST_TMPDIR/trace.$1" | sort -n | tail -n 1
+}
+
+@test "thousands who wait cost a look no more than the first few hundred do" {
+    local few many
+    needs_strace
+    few=$(bytes_of_looks 600) || return
+    many=$(bytes_of_looks 3000) || return
+    [ "$few" -gt 50000 ]
+    assert_eq "$many" "$few" "bytes of the largest write"
+}
+
 @test "a full queue is counted, and its end is told in one line on a small screen" {
     start --queue 40 -- 1
     local i

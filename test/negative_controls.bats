@@ -19,7 +19,7 @@ setup() {
 build_base() {
     mkdir -p "$BASE/test"
     cp -a "$PROJECT/src" "$PROJECT/include" "$PROJECT/Makefile" "$BASE"
-    cp -a "$PROJECT/test/probes" "$PROJECT/test/hostile" "$BASE/test"
+    cp -a "$PROJECT/test/probes" "$PROJECT/test/hostile" "$PROJECT/test/doors" "$BASE/test"
     plain_make "$BASE" -j2 all probes
     touch "$SHARED/base-is-built"
 }
