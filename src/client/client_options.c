@@ -132,7 +132,7 @@ static int check_name(const struct client_options *options, const char *name)
     if (options->verb == PROTO_PUT) {
         len = client_options_target(options, name, target, sizeof target);
         if (len == 0 && options->output == NULL)
-            return 0; /* a directory: command_put() looks at it */
+            return 0; /* a directory: commands.c says so */
         name = target;
     }
     if (len > 0 && len <= longest && strpbrk(name, "\r\n") == NULL)
