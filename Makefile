@@ -41,7 +41,7 @@ SERVER  = server_main options identity
 MANAGER = acceptor pending running manager
 RECORD  = record ledger board claims_reader
 SESSION = lab storage sandbox claims
-CLIENT  = client_main client_options link commands get put del progress say
+CLIENT  = client_main client_options link commands progress say
 TOP     = top_main snapshot screen
 
 COMMON_OBJ = $(COMMON:%=$(BUILD)/common/%.o)

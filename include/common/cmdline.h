@@ -1,12 +1,16 @@
-/* cmdline.h - what the command lines of ferryd and ferry have in common: reading them and saying
- * in one line what is wrong with them. */
+/* cmdline.h - command lines: each program has one table of its options, from which they are read
+ * and --help is printed. What is wrong with a command line is said in one line. */
 #ifndef FERRY_CMDLINE_H
 #define FERRY_CMDLINE_H
 
-#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-enum { EXIT_USAGE = 2 /* exit status for a command line that cannot be understood */ };
+enum {
+    EXIT_USAGE = 2,   /* exit status for a command line that cannot be understood */
+    CMDLINE_ROWS = 32 /* room in a table; the first row without a name is its end */
+};
 
 enum cmdline_result {
     CMDLINE_RUN,  /* the options say how */
@@ -14,21 +18,49 @@ enum cmdline_result {
     CMDLINE_WRONG /* one line on standard error says what is wrong and what was expected */
 };
 
+/* Of which type an option's field is, and what the option leaves there. */
+enum cmdline_kind {
+    CMDLINE_FLAG,    /* bool: true */
+    CMDLINE_COUNT,   /* int: how often it was given */
+    CMDLINE_TEXT,    /* const char *, into argv */
+    CMDLINE_NUMBER,  /* size_t, from min to max */
+    CMDLINE_SECONDS, /* int, in milliseconds: from min seconds to a day */
+    CMDLINE_LIMIT,   /* the same, but 0 means that there is no limit, which is -1 */
+    CMDLINE_BYTES,   /* uint64_t up to 2^63 - 1; K, M, G or T (powers of 1024) may follow */
+    CMDLINE_OWN,     /* what read() makes of it */
+    CMDLINE_HELP,    /* these two have no field */
+    CMDLINE_VERSION
+};
+
+struct cmdline_option {
+    const char *name;  /* with its dashes */
+    const char *value; /* as --help names it, "=" before it where that is to be seen; NULL: none */
+    const char *help;
+    enum cmdline_kind kind;
+    char letter;  /* '\0': none */
+    bool section; /* --help has an empty line before it */
+    size_t at;    /* of the field in the program's struct: offsetof() */
+    uint64_t min, max;
+    /* Returns 0; or -1, and has said why. */
+    int (*read)(const struct cmdline_option *option, const char *text, void *field);
+};
+
+struct cmdline {
+    const char *program;
+    const char *synopsis; /* what follows the program's name */
+    const char *about;    /* what --help says before the options, and after them */
+    const char *notes;
+    const struct cmdline_option *options; /* CMDLINE_ROWS of them */
+};
+
+/* Reads the options in argv into `fields`, the program's struct, up to a wrong one or to --help or
+ * --version, which are printed. Afterwards the operands are those from argv + optind (getopt(3))
+ * on. */
+enum cmdline_result cmdline_parse(const struct cmdline *cmdline, void *fields, int argc,
+                                  char **argv);
+
 /* Reads `text`, the whole of it, as a decimal number from `min` to `max`. Returns 0 and sets
- * *value; or says that `what`, an option or operand, must be such a number, and
- * returns -1. */
+ * *value; or says that `what`, an option or operand, must be such a number, and returns -1. */
 int cmdline_number(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value);
-
-/* As cmdline_number(), in seconds up to a day, for milliseconds. */
-int cmdline_seconds(const char *what, const char *text, uint64_t min, int *ms);
-
-/* As cmdline_number(), for a number of bytes up to 2^63 - 1 that K, M, G or T (powers of 1024) may
- * follow. */
-int cmdline_bytes(const char *what, const char *text, uint64_t *bytes);
-
-/* getopt_long(3), for a list of short options that begins with ':', and the words about what it
- * stumbles over. Returns what it does, but '?' for whatever was wrong, and said. */
-int cmdline_next(int argc, char **argv, const char *short_options,
-                 const struct option *long_options);
 
 #endif

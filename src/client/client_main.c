@@ -16,25 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int run_one(const struct client_options *options, const char *name)
-{
-    switch (options->verb) {
-    case PROTO_GET:
-        return command_get(options, name);
-    case PROTO_PUT:
-        return command_put(options, name);
-    case PROTO_DEL:
-        return command_del(options, name);
-    }
-    return -1;
-}
-
 static int run_in_turn(const struct client_options *options)
 {
     int failed = 0;
 
     for (size_t i = 0; i < options->name_count; i++)
-        if (run_one(options, options->names[i]) < 0)
+        if (command_run(options, options->names[i]) < 0)
             failed++;
     return failed == 0 ? 0 : -1;
 }
@@ -82,7 +69,7 @@ __attribute__((noreturn)) static void run_job(const struct client_options *optio
 {
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent)
         _exit(EXIT_FAILURE);
-    _exit(run_one(options, name) < 0 || say_failed() ? EXIT_FAILURE : EXIT_SUCCESS);
+    _exit(command_run(options, name) < 0 || say_failed() ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* Starts a process for one file; there must be a place for it. Returns 0, or -1 with errno. */

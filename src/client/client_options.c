@@ -6,7 +6,6 @@
 #include "common/log.h"
 #include "common/path.h"
 #include "common/text.h"
-#include "common/version.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,96 +13,49 @@
 
 enum { PORT_MAX = 65535, JOBS_MAX = 1000, TIMEOUT_MS = 60000, CONNECT_MS = 10000 };
 
-static const char program[] = "ferry";
+#define AT(field) offsetof(struct client_options, field)
 
-static const char usage[] =
-    "Usage: ferry [OPTION]... HOST PORT GET|PUT|DEL FILE...\n"
-    "Get files from a ferryd server, put files there, or delete them there.\n"
-    "\n"
-    "  GET FILE...           fetch each FILE into the current directory\n"
-    "  PUT FILE...           store each local FILE under its last name\n"
-    "  DEL FILE...           delete each FILE on the server\n"
-    "\n"
-    "  -o, --output FILE     GET: write here; - is standard output\n"
-    "                        PUT: the name on the server\n"
-    "  -o, --output DIR/     put each FILE there, under its last name\n"
-    "  -q, --quiet           no progress and no word about waiting\n"
-    "  -s, --silent          nothing but errors\n"
-    "  -j, --jobs N          this many at once, when several files are named (default 1)\n"
-    "  -w, --wait SECS       give up if the server's READY takes longer (default: wait)\n"
-    "  -t, --timeout SECS    give up if, after READY, the server neither answers nor moves\n"
-    "                        a byte for this long; 0: never (default 60)\n"
-    "      --connect-timeout SECS\n"
-    "                        give up an address that does not answer for this long;\n"
-    "                        0: when the kernel does (default 10)\n"
-    "      --bare            send requests without a newline at their end, for servers\n"
-    "                        that take it for a part of the name\n"
-    "  -h, --help            print this and exit\n"
-    "  -V, --version         print the version and exit\n"
-    "\n"
-    "A file gets its name only when it has come whole; until then the old one stays.\n"
-    "Exit status: 0 done, 1 failed, 2 wrong usage.\n";
-
-enum { OPT_BARE = 256, OPT_CONNECT_TIMEOUT };
-
-static const char short_options[] = ":o:qsj:w:t:hV";
-
-static const struct option long_options[] = {
-    {"output", required_argument, NULL, 'o'},
-    {"quiet", no_argument, NULL, 'q'},
-    {"silent", no_argument, NULL, 's'},
-    {"jobs", required_argument, NULL, 'j'},
-    {"wait", required_argument, NULL, 'w'},
-    {"timeout", required_argument, NULL, 't'},
-    {"connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT},
-    {"bare", no_argument, NULL, OPT_BARE},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+static const struct cmdline_option table[CMDLINE_ROWS] = {
+    {"--output", "FILE",
+     "GET: write here; - is standard output\n"
+     "PUT: the name on the server\n"
+     "DIR/: put each FILE there, under its last name",
+     CMDLINE_TEXT, .letter = 'o', .at = AT(output)},
+    {"--quiet", NULL, "no progress and no word about waiting", CMDLINE_FLAG, .letter = 'q',
+     .at = AT(quiet)},
+    {"--silent", NULL, "nothing but errors", CMDLINE_FLAG, .letter = 's', .at = AT(silent)},
+    {"--jobs", "N", "this many at once, when several files are named (default 1)", CMDLINE_NUMBER,
+     .letter = 'j', .at = AT(jobs), .min = 1, .max = JOBS_MAX},
+    {"--wait", "SECS", "give up if the server's READY takes longer (default: wait)",
+     CMDLINE_SECONDS, .letter = 'w', .at = AT(wait_ms)},
+    {"--timeout", "SECS",
+     "give up if, after READY, the server neither answers nor moves a byte for this long; "
+     "0: never (default 60)",
+     CMDLINE_LIMIT, .letter = 't', .at = AT(timeout_ms)},
+    {"--connect-timeout", "SECS",
+     "give up an address that does not answer for this long; 0: when the kernel does "
+     "(default 10)",
+     CMDLINE_LIMIT, .at = AT(connect_ms)},
+    {"--bare", NULL,
+     "send requests without a newline at their end, for servers that take it for a part "
+     "of the name",
+     CMDLINE_FLAG, .at = AT(bare)},
+    {"--help", NULL, "print this and exit", CMDLINE_HELP, .letter = 'h'},
+    {"--version", NULL, "print the version and exit", CMDLINE_VERSION, .letter = 'V'},
 };
 
-/* Seconds of which 0 means that there is no limit. */
-static int read_limit(const char *what, int *ms)
-{
-    if (cmdline_seconds(what, optarg, 0, ms) < 0)
-        return -1;
-    if (*ms == 0)
-        *ms = -1;
-    return 0;
-}
-
-static int read_option(struct client_options *options, int option)
-{
-    uint64_t number;
-
-    switch (option) {
-    case 'o':
-        options->output = optarg;
-        return 0;
-    case 'q':
-        options->quiet = true;
-        return 0;
-    case 's':
-        options->silent = options->quiet = true;
-        return 0;
-    case 'j':
-        if (cmdline_number("--jobs", optarg, 1, JOBS_MAX, &number) < 0)
-            return -1;
-        options->jobs = (size_t)number;
-        return 0;
-    case 'w':
-        return cmdline_seconds("--wait", optarg, 0, &options->wait_ms);
-    case 't':
-        return read_limit("--timeout", &options->timeout_ms);
-    case OPT_CONNECT_TIMEOUT:
-        return read_limit("--connect-timeout", &options->connect_ms);
-    case OPT_BARE:
-        options->bare = true;
-        return 0;
-    default:
-        return -1;
-    }
-}
+static const struct cmdline cmdline = {
+    .program = "ferry",
+    .synopsis = "[OPTION]... HOST PORT GET|PUT|DEL FILE...",
+    .about = "Get files from a ferryd server, put files there, or delete them there.\n"
+             "\n"
+             "  GET FILE...           fetch each FILE into the current directory\n"
+             "  PUT FILE...           store each local FILE under its last name\n"
+             "  DEL FILE...           delete each FILE on the server\n",
+    .notes = "A file gets its name only when it has come whole; until then the old one stays.\n"
+             "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
+    .options = table,
+};
 
 /* In capitals, as the protocol has them, or in small letters. */
 static int read_verb(const char *text, enum proto_verb *verb)
@@ -180,7 +132,7 @@ static int check_name(const struct client_options *options, const char *name)
     if (options->verb == PROTO_PUT) {
         len = client_options_target(options, name, target, sizeof target);
         if (len == 0 && options->output == NULL)
-            return 0; /* a directory: put.c looks at it */
+            return 0; /* a directory: commands.c says so */
         name = target;
     }
     if (len > 0 && len <= longest && strpbrk(name, "\r\n") == NULL)
@@ -256,11 +208,12 @@ static int read_operands(struct client_options *options, int count, char **opera
     uint64_t port;
 
     if (count < 4) {
-        log_error("%s missing; usage: ferry [OPTION]... HOST PORT GET|PUT|DEL FILE...",
+        log_error("%s missing; usage: ferry %s",
                   count == 0   ? "HOST is"
                   : count == 1 ? "PORT is"
                   : count == 2 ? "GET, PUT or DEL is"
-                               : "FILE is");
+                               : "FILE is",
+                  cmdline.synopsis);
         return -1;
     }
     if (cmdline_number("PORT", operands[1], 1, PORT_MAX, &port) < 0)
@@ -280,23 +233,11 @@ static int read_operands(struct client_options *options, int count, char **opera
 
 enum cmdline_result client_options_parse(struct client_options *options, int argc, char **argv)
 {
-    int option;
-
     *options = (struct client_options){
         .jobs = 1, .wait_ms = -1, .timeout_ms = TIMEOUT_MS, .connect_ms = CONNECT_MS};
-    while ((option = cmdline_next(argc, argv, short_options, long_options)) != -1) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            return CMDLINE_EXIT;
-        }
-        if (option == 'V') {
-            printf("%s %s\n", program, FERRY_VERSION);
-            return CMDLINE_EXIT;
-        }
-        if (read_option(options, option) < 0)
-            return CMDLINE_WRONG;
-    }
-    if (read_operands(options, argc - optind, argv + optind) < 0)
+    enum cmdline_result result = cmdline_parse(&cmdline, options, argc, argv);
+    options->quiet |= options->silent;
+    if (result == CMDLINE_RUN && read_operands(options, argc - optind, argv + optind) < 0)
         return CMDLINE_WRONG;
-    return CMDLINE_RUN;
+    return result;
 }

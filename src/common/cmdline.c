@@ -1,16 +1,24 @@
-/* cmdline.c - what the command lines of ferryd and ferry have in common.
+/* cmdline.c - a program's table of options: reading them, and --help.
  *
  * Runs in: the parent, the client and ferrytop, at start. */
 #include "common/cmdline.h"
 
 #include "common/log.h"
+#include "common/version.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdbool.h>
 
-enum { SECONDS_MAX = 86400 };
+enum {
+    SECONDS_MAX = 86400,
+    CODE_BASE = 256, /* getopt_long(3) returns what is above for options without a letter */
+    HELP_COLUMN = 24,
+    HELP_WIDTH = 80
+};
+
+/* ---- values ---- */
 
 static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
@@ -36,16 +44,27 @@ int cmdline_number(const char *what, const char *text, uint64_t min, uint64_t ma
     return -1;
 }
 
-int cmdline_seconds(const char *what, const char *text, uint64_t min, int *ms)
+static int read_size(const struct cmdline_option *option, const char *text, size_t *size)
 {
-    uint64_t seconds;
-    if (cmdline_number(what, text, min, SECONDS_MAX, &seconds) < 0)
+    uint64_t number;
+
+    if (cmdline_number(option->name, text, option->min, option->max, &number) < 0)
         return -1;
-    *ms = (int)(seconds * 1000);
+    *size = (size_t)number;
     return 0;
 }
 
-int cmdline_bytes(const char *what, const char *text, uint64_t *bytes)
+static int read_seconds(const struct cmdline_option *option, const char *text, int *ms)
+{
+    uint64_t seconds;
+
+    if (cmdline_number(option->name, text, option->min, SECONDS_MAX, &seconds) < 0)
+        return -1;
+    *ms = seconds == 0 && option->kind == CMDLINE_LIMIT ? -1 : (int)(seconds * 1000);
+    return 0;
+}
+
+static int read_bytes(const struct cmdline_option *option, const char *text, uint64_t *bytes)
 {
     static const char suffixes[] = "KMGT";
     char digits[32];
@@ -61,8 +80,67 @@ int cmdline_bytes(const char *what, const char *text, uint64_t *bytes)
             return 0;
         }
     }
-    log_error("%s must be a number of bytes, with K, M, G or T or without, not \"%s\"", what, text);
+    log_error("%s must be a number of bytes, with K, M, G or T or without, not \"%s\"",
+              option->name, text);
     return -1;
+}
+
+static int read_value(const struct cmdline_option *option, const char *text, void *field)
+{
+    switch (option->kind) {
+    case CMDLINE_FLAG:
+        *(bool *)field = true;
+        return 0;
+    case CMDLINE_COUNT:
+        ++*(int *)field;
+        return 0;
+    case CMDLINE_TEXT:
+        *(const char **)field = text;
+        return 0;
+    case CMDLINE_NUMBER:
+        return read_size(option, text, field);
+    case CMDLINE_SECONDS:
+    case CMDLINE_LIMIT:
+        return read_seconds(option, text, field);
+    case CMDLINE_BYTES:
+        return read_bytes(option, text, field);
+    case CMDLINE_OWN:
+        return option->read(option, text, field);
+    case CMDLINE_HELP:
+    case CMDLINE_VERSION:
+        break;
+    }
+    return -1;
+}
+
+/* ---- words ---- */
+
+/* The table as getopt_long(3) wants it. */
+struct getopt_lists {
+    char letters[1 + 2 * CMDLINE_ROWS + 1];
+    struct option names[CMDLINE_ROWS + 1];
+};
+
+static int code_of(const struct cmdline_option *options, size_t row)
+{
+    return options[row].letter != '\0' ? options[row].letter : CODE_BASE + (int)row;
+}
+
+static void fill_lists(struct getopt_lists *lists, const struct cmdline_option *options)
+{
+    char *letter = lists->letters + strlen(lists->letters);
+
+    for (size_t row = 0; row < CMDLINE_ROWS && options[row].name != NULL; row++) {
+        bool takes_value = options[row].value != NULL;
+
+        lists->names[row] = (struct option){
+            .name = options[row].name + 2, .has_arg = takes_value, .val = code_of(options, row)};
+        if (options[row].letter == '\0')
+            continue;
+        *letter++ = options[row].letter;
+        if (takes_value)
+            *letter++ = ':';
+    }
 }
 
 /* ':' in the list is not an option. */
@@ -99,17 +177,106 @@ static void complain(int result, const char *short_options, const char *word)
         log_error("unknown option %s; see --help", word);
 }
 
-int cmdline_next(int argc, char **argv, const char *short_options,
-                 const struct option *long_options)
+/* Returns the code of the next option; -1 at their end; '?' for what is wrong, which is said. */
+static int next_code(int argc, char **argv, const struct getopt_lists *lists)
 {
     /* Looked up before: after an error optind and the order of argv differ from libc to libc. */
     const char *word = next_option(argv);
 
     opterr = 0;
-    int option = getopt_long(argc, argv, short_options, long_options, NULL);
+    int code = getopt_long(argc, argv, lists->letters, lists->names, NULL);
 
-    if (option != '?' && option != ':')
-        return option;
-    complain(option, short_options, word);
+    if (code != '?' && code != ':')
+        return code;
+    complain(code, lists->letters, word);
     return '?';
+}
+
+/* ---- help ---- */
+
+/* Prints words and line ends of `text` in the column for them, beginning in `column`. */
+static void print_help_text(const char *text, int column)
+{
+    while (*text != '\0') {
+        int len = (int)strcspn(text, " \n");
+
+        if (column + 1 + len > HELP_WIDTH) {
+            putchar('\n');
+            column = 0;
+        }
+        int blanks = column < HELP_COLUMN ? HELP_COLUMN - column : 1;
+        column += printf("%*s%.*s", blanks, "", len, text);
+        text += len;
+        if (*text == '\n') {
+            putchar('\n');
+            column = 0;
+        }
+        if (*text != '\0')
+            text++;
+    }
+    putchar('\n');
+}
+
+static void print_option(const struct cmdline_option *option)
+{
+    const char *value = option->value == NULL ? "" : option->value;
+
+    if (option->section)
+        putchar('\n');
+    int column = option->letter != '\0' ? printf("  -%c, ", option->letter) : printf("      ");
+    column += printf("%s%s%s", option->name, value[0] == '\0' || value[0] == '=' ? "" : " ", value);
+    if (column + 2 > HELP_COLUMN) {
+        putchar('\n');
+        column = 0;
+    }
+    print_help_text(option->help, column);
+}
+
+static void print_help(const struct cmdline *cmdline)
+{
+    const struct cmdline_option *options = cmdline->options;
+
+    printf("Usage: %s %s\n%s\n", cmdline->program, cmdline->synopsis, cmdline->about);
+    for (size_t row = 0; row < CMDLINE_ROWS && options[row].name != NULL; row++)
+        print_option(&options[row]);
+    printf("\n%s", cmdline->notes);
+}
+
+/* ---- all of it ---- */
+
+static enum cmdline_result obey(const struct cmdline *cmdline, const struct cmdline_option *option,
+                                const char *text, void *fields)
+{
+    switch (option->kind) {
+    case CMDLINE_HELP:
+        print_help(cmdline);
+        return CMDLINE_EXIT;
+    case CMDLINE_VERSION:
+        printf("%s %s\n", cmdline->program, FERRY_VERSION);
+        return CMDLINE_EXIT;
+    default:
+        return read_value(option, text, (char *)fields + option->at) < 0 ? CMDLINE_WRONG
+                                                                         : CMDLINE_RUN;
+    }
+}
+
+enum cmdline_result cmdline_parse(const struct cmdline *cmdline, void *fields, int argc,
+                                  char **argv)
+{
+    /* ':' tells a missing value from an unknown option. */
+    struct getopt_lists lists = {.letters = ":"};
+    enum cmdline_result result = CMDLINE_RUN;
+    int code;
+
+    fill_lists(&lists, cmdline->options);
+    while (result == CMDLINE_RUN && (code = next_code(argc, argv, &lists)) != -1) {
+        size_t row = 0;
+
+        if (code == '?')
+            return CMDLINE_WRONG;
+        while (code_of(cmdline->options, row) != code)
+            row++;
+        result = obey(cmdline, &cmdline->options[row], optarg, fields);
+    }
+    return result;
 }

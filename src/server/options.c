@@ -4,7 +4,6 @@
 #include "server/options.h"
 
 #include "common/log.h"
-#include "common/version.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -21,111 +20,20 @@ enum {
     GRACE_DEFAULT_S = 10
 };
 
-static const char usage[] =
-    "Usage: %s [OPTION]... PORT [MAX]\n"
-    "Serve the files of a directory over TCP: GET, PUT and DEL, one %s per client.\n"
-    "\n"
-    "  PORT                  listen here; 0 picks a free port (see --ready-fd and -v)\n"
-    "  MAX                   clients served at once, the others wait in line (default 5)\n"
-    "\n"
-    "  -d, --root DIR        serve DIR (default: the current directory)\n"
-    "  -b, --bind ADDR       listen on ADDR only (default: every address, IPv4 and IPv6)\n"
-    "  -q, --queue N         clients that may wait (default 1024); beyond that the\n"
-    "                        kernel's backlog\n"
-    "  -t, --timeout SECS    end a session that moves no byte for this long (default 30)\n"
-    "  -g, --grace SECS      on SIGTERM, let running clients finish for this long\n"
-    "                        (default 10)\n"
-    "      --sync=full|none  full (default): a file is on disk before DONE is said;\n"
-    "                        none: it is whole, but a power cut may lose it\n"
-    "\n"
-    "  -u, --user NAME[:GROUP]   once listening, become this user in a chroot of DIR\n"
-    "                            (needs root)\n"
-    "      --sandbox=auto|require|off   confine the server and every worker: with what\n"
-    "                            the kernel offers (default), with all of it, not at all\n"
-    "      --allow ADDR[/BITS]   serve these addresses only; may be repeated\n"
-    "      --per-source N        at most N clients at once from one IPv4 address or\n"
-    "                            IPv6 /64, and a quarter of the queue\n"
-    "      --request-timeout SECS   for each of a client's turns before the data\n"
-    "                            (default 10)\n"
-    "      --min-rate BYTES      a second, on average after 10 s of data; 0 for none\n"
-    "                            (default 512)\n"
-    "      --max-size BYTES      of an upload; K, M, G and T may follow\n"
-    "      --read-only           refuse PUT and DEL\n"
-    "      --no-delete           refuse DEL\n"
-    "      --no-overwrite        refuse PUT of a file that is there\n"
-    "\n"
-    "      --ledger FILE     append a line of JSON for every client when its stay is over\n"
-    "      --board FILE      keep the queue and the running set in FILE, for ferrytop\n"
-    "\n"
-    "      --tick-only       look at workers and clients once a second only\n"
-    "      --ready-fd FD     once listening, write \"PORT\\n\" to FD and close it\n"
-    "  -v, --verbose         print what clients do; twice: the manager's decisions too,\n"
-    "                        with times and ids\n"
-    "  -h, --help            print this and exit\n"
-    "  -V, --version         print the version and exit\n"
-    "\n"
-    "Anybody who can reach PORT may read, replace and delete the files in DIR: the\n"
-    "protocol has no passwords and no encryption. Use it on networks you trust.\n"
-    "\n"
-    "SIGTERM or SIGINT stops the server; a second one skips the grace.\n"
-    "Exit status: 0 stopped, 1 could not start, 2 wrong usage.\n";
+/* ---- values of our own ---- */
 
-enum {
-    OPT_SYNC = 256,
-    OPT_TICK_ONLY,
-    OPT_READY_FD,
-    OPT_LEDGER,
-    OPT_BOARD,
-    OPT_SANDBOX,
-    OPT_ALLOW,
-    OPT_PER_SOURCE,
-    OPT_REQUEST_TIMEOUT,
-    OPT_MIN_RATE,
-    OPT_MAX_SIZE,
-    OPT_READ_ONLY,
-    OPT_NO_DELETE,
-    OPT_NO_OVERWRITE
-};
-
-static const char short_options[] = ":d:b:q:t:g:u:vhV";
-
-static const struct option long_options[] = {
-    {"root", required_argument, NULL, 'd'},
-    {"bind", required_argument, NULL, 'b'},
-    {"queue", required_argument, NULL, 'q'},
-    {"timeout", required_argument, NULL, 't'},
-    {"grace", required_argument, NULL, 'g'},
-    {"sync", required_argument, NULL, OPT_SYNC},
-    {"tick-only", no_argument, NULL, OPT_TICK_ONLY},
-    {"ready-fd", required_argument, NULL, OPT_READY_FD},
-    {"user", required_argument, NULL, 'u'},
-    {"ledger", required_argument, NULL, OPT_LEDGER},
-    {"board", required_argument, NULL, OPT_BOARD},
-    {"sandbox", required_argument, NULL, OPT_SANDBOX},
-    {"allow", required_argument, NULL, OPT_ALLOW},
-    {"per-source", required_argument, NULL, OPT_PER_SOURCE},
-    {"request-timeout", required_argument, NULL, OPT_REQUEST_TIMEOUT},
-    {"min-rate", required_argument, NULL, OPT_MIN_RATE},
-    {"max-size", required_argument, NULL, OPT_MAX_SIZE},
-    {"read-only", no_argument, NULL, OPT_READ_ONLY},
-    {"no-delete", no_argument, NULL, OPT_NO_DELETE},
-    {"no-overwrite", no_argument, NULL, OPT_NO_OVERWRITE},
-    {"verbose", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
-};
-
-static int read_sync(const char *text, bool *durable)
+static int read_sync(const struct cmdline_option *option, const char *text, void *field)
 {
+    bool *durable = field;
+
     *durable = strcmp(text, "full") == 0;
     if (*durable || strcmp(text, "none") == 0)
         return 0;
-    log_error("--sync must be full or none, not \"%s\"", text);
+    log_error("%s must be full or none, not \"%s\"", option->name, text);
     return -1;
 }
 
-static int read_sandbox(const char *text, enum sandbox_mode *mode)
+static int read_sandbox(const struct cmdline_option *option, const char *text, void *field)
 {
     static const struct {
         const char *word;
@@ -134,125 +42,120 @@ static int read_sandbox(const char *text, enum sandbox_mode *mode)
 
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(text, modes[i].word) == 0) {
-            *mode = modes[i].mode;
+            *(enum sandbox_mode *)field = modes[i].mode;
             return 0;
         }
     }
-    log_error("--sandbox must be auto, require or off, not \"%s\"", text);
+    log_error("%s must be auto, require or off, not \"%s\"", option->name, text);
     return -1;
 }
 
-static int read_allow(const char *text, struct admission *allowed)
+static int read_allow(const struct cmdline_option *option, const char *text, void *field)
 {
-    const char *wrong = admission_add(allowed, text);
+    const char *wrong = admission_add(field, text);
+
     if (wrong == NULL)
         return 0;
-    log_error("--allow must be ADDR or ADDR/BITS, not \"%s\": %s", text, wrong);
+    log_error("%s must be ADDR or ADDR/BITS, not \"%s\": %s", option->name, text, wrong);
     return -1;
 }
 
-static int read_ready_fd(const char *text, int *ready_fd)
+static int read_ready_fd(const struct cmdline_option *option, const char *text, void *field)
 {
     uint64_t fd;
 
-    if (cmdline_number("--ready-fd", text, 0, INT32_MAX, &fd) < 0)
+    if (cmdline_number(option->name, text, 0, INT32_MAX, &fd) < 0)
         return -1;
     int flags = fcntl((int)fd, F_GETFL);
     if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY) {
-        log_error("--ready-fd must be a descriptor open for writing, not %s", text);
+        log_error("%s must be a descriptor open for writing, not %s", option->name, text);
         return -1;
     }
-    *ready_fd = (int)fd;
+    *(int *)field = (int)fd;
     return 0;
 }
 
-/* The options of admission and confinement. */
-static int read_limit(struct options *options, int option)
-{
-    uint64_t number;
+/* ---- the table ---- */
 
-    switch (option) {
-    case OPT_SANDBOX:
-        return read_sandbox(optarg, &options->sandbox);
-    case OPT_ALLOW:
-        return read_allow(optarg, &options->policy.allowed);
-    case OPT_PER_SOURCE:
-        if (cmdline_number("--per-source", optarg, 1, RUNNING_MAX, &number) < 0)
-            return -1;
-        options->policy.per_source = (size_t)number;
-        return 0;
-    case OPT_REQUEST_TIMEOUT:
-        return cmdline_seconds("--request-timeout", optarg, 1, &options->request_timeout_ms);
-    case OPT_MIN_RATE:
-        return cmdline_bytes("--min-rate", optarg, &options->min_rate);
-    case OPT_MAX_SIZE:
-        return cmdline_bytes("--max-size", optarg, &options->max_size);
-    case OPT_READ_ONLY:
-        options->read_only = true;
-        return 0;
-    case OPT_NO_DELETE:
-        options->no_delete = true;
-        return 0;
-    case OPT_NO_OVERWRITE:
-        options->no_overwrite = true;
-        return 0;
-    default:
-        return -1;
-    }
-}
+#define AT(field) offsetof(struct options, field)
 
-static int read_option(struct options *options, int option)
-{
-    uint64_t number;
+static const struct cmdline_option table[CMDLINE_ROWS] = {
+    {"--root", "DIR", "serve DIR (default: the current directory)", CMDLINE_TEXT, .letter = 'd',
+     .at = AT(root)},
+    {"--bind", "ADDR", "listen on ADDR only (default: every address, IPv4 and IPv6)", CMDLINE_TEXT,
+     .letter = 'b', .at = AT(bind)},
+    {"--queue", "N", "clients that may wait (default 1024); beyond that the kernel's backlog",
+     CMDLINE_NUMBER, .letter = 'q', .at = AT(policy.max_pending), .min = 1, .max = PENDING_MAX},
+    {"--timeout", "SECS", "end a session that moves no byte for this long (default 30)",
+     CMDLINE_SECONDS, .letter = 't', .at = AT(timeout_ms), .min = 1},
+    {"--grace", "SECS", "on SIGTERM, let running clients finish for this long (default 10)",
+     CMDLINE_SECONDS, .letter = 'g', .at = AT(policy.grace_ms)},
+    {"--sync", "=full|none",
+     "full (default): a file is on disk before DONE is said;\n"
+     "none: it is whole, but a power cut may lose it",
+     CMDLINE_OWN, .at = AT(durable), .read = read_sync},
 
-    switch (option) {
-    case 'd':
-        options->root = optarg;
-        return 0;
-    case 'b':
-        options->bind = optarg;
-        return 0;
-    case 'q':
-        if (cmdline_number("--queue", optarg, 1, PENDING_MAX, &number) < 0)
-            return -1;
-        options->policy.max_pending = (size_t)number;
-        return 0;
-    case 't':
-        return cmdline_seconds("--timeout", optarg, 1, &options->timeout_ms);
-    case 'g':
-        return cmdline_seconds("--grace", optarg, 0, &options->policy.grace_ms);
-    case 'u':
-        options->user = optarg;
-        return 0;
-    case 'v':
-        options->verbosity++;
-        return 0;
-    case OPT_LEDGER:
-        options->ledger = optarg;
-        return 0;
-    case OPT_BOARD:
-        options->board = optarg;
-        return 0;
-    case OPT_SYNC:
-        return read_sync(optarg, &options->durable);
-    case OPT_TICK_ONLY:
-        options->policy.tick_only = true;
-        return 0;
-    case OPT_READY_FD:
-        return read_ready_fd(optarg, &options->ready_fd);
-    case '?':
-        return -1;
-    default:
-        return read_limit(options, option);
-    }
-}
+    {"--user", "NAME[:GROUP]", "once listening, become this user in a chroot of DIR (needs root)",
+     CMDLINE_TEXT, .letter = 'u', .at = AT(user), .section = true},
+    {"--sandbox", "=auto|require|off",
+     "confine the server and every worker: with what the kernel offers (default), with "
+     "all of it, not at all",
+     CMDLINE_OWN, .at = AT(sandbox), .read = read_sandbox},
+    {"--allow", "ADDR[/BITS]", "serve these addresses only; may be repeated", CMDLINE_OWN,
+     .at = AT(policy.allowed), .read = read_allow},
+    {"--per-source", "N",
+     "at most N clients at once from one IPv4 address or IPv6 /64, and a quarter of the queue",
+     CMDLINE_NUMBER, .at = AT(policy.per_source), .min = 1, .max = RUNNING_MAX},
+    {"--request-timeout", "SECS", "for each of a client's turns before the data (default 10)",
+     CMDLINE_SECONDS, .at = AT(request_timeout_ms), .min = 1},
+    {"--min-rate", "BYTES", "a second, on average after 10 s of data; 0 for none (default 512)",
+     CMDLINE_BYTES, .at = AT(min_rate)},
+    {"--max-size", "BYTES", "of an upload; K, M, G and T may follow", CMDLINE_BYTES,
+     .at = AT(max_size)},
+    {"--read-only", NULL, "refuse PUT and DEL", CMDLINE_FLAG, .at = AT(read_only)},
+    {"--no-delete", NULL, "refuse DEL", CMDLINE_FLAG, .at = AT(no_delete)},
+    {"--no-overwrite", NULL, "refuse PUT of a file that is there", CMDLINE_FLAG,
+     .at = AT(no_overwrite)},
+
+    {"--ledger", "FILE", "append a line of JSON for every client when its stay is over",
+     CMDLINE_TEXT, .at = AT(ledger), .section = true},
+    {"--board", "FILE", "keep the queue and the running set in FILE, for ferrytop", CMDLINE_TEXT,
+     .at = AT(board)},
+
+    {"--tick-only", NULL, "look at workers and clients once a second only", CMDLINE_FLAG,
+     .at = AT(policy.tick_only), .section = true},
+    {"--ready-fd", "FD", "once listening, write \"PORT\\n\" to FD and close it", CMDLINE_OWN,
+     .at = AT(ready_fd), .read = read_ready_fd},
+    {"--verbose", NULL,
+     "print what clients do; twice: the manager's decisions too, with times and ids", CMDLINE_COUNT,
+     .letter = 'v', .at = AT(verbosity)},
+    {"--help", NULL, "print this and exit", CMDLINE_HELP, .letter = 'h'},
+    {"--version", NULL, "print the version and exit", CMDLINE_VERSION, .letter = 'V'},
+};
+
+static const char synopsis[] = "[OPTION]... PORT [MAX]";
+
+#define ABOUT(worker)                                                                              \
+    "Serve the files of a directory over TCP: GET, PUT and DEL, one " worker " per client.\n"      \
+    "\n"                                                                                           \
+    "  PORT                  listen here; 0 picks a free port (see --ready-fd and -v)\n"           \
+    "  MAX                   clients served at once, the others wait in line (default 5)\n"
+
+static const char notes[] =
+    "Anybody who can reach PORT may read, replace and delete the files in DIR: the\n"
+    "protocol has no passwords and no encryption. Use it on networks you trust.\n"
+    "\n"
+    "SIGTERM or SIGINT stops the server; a second one skips the grace.\n"
+    "Exit status: 0 stopped, 1 could not start, 2 wrong usage.\n";
+
+/* ---- all of it ---- */
 
 static int read_operands(struct options *options, const char *program, int count, char **operands)
 {
     uint64_t port, max = RUNNING_DEFAULT;
 
     if (count == 0) {
-        log_error("PORT is missing; usage: %s [OPTION]... PORT [MAX]", program);
+        log_error("PORT is missing; usage: %s %s", program, synopsis);
         return -1;
     }
     if (cmdline_number("PORT", operands[0], 0, PORT_MAX, &port) < 0)
@@ -271,7 +174,13 @@ static int read_operands(struct options *options, const char *program, int count
 enum cmdline_result options_parse(struct options *options, const char *program, int argc,
                                   char **argv)
 {
-    int option;
+    const struct cmdline cmdline = {
+        .program = program,
+        .synopsis = synopsis,
+        .about = strcmp(program, "ferryd") == 0 ? ABOUT("process") : ABOUT("thread"),
+        .notes = notes,
+        .options = table,
+    };
 
     *options = (struct options){
         .policy.max_pending = PENDING_DEFAULT,
@@ -285,19 +194,8 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
         .durable = true,
         .ready_fd = -1,
     };
-    while ((option = cmdline_next(argc, argv, short_options, long_options)) != -1) {
-        if (option == 'h') {
-            printf(usage, program, strcmp(program, "ferryd") == 0 ? "process" : "thread");
-            return CMDLINE_EXIT;
-        }
-        if (option == 'V') {
-            printf("%s %s\n", program, FERRY_VERSION);
-            return CMDLINE_EXIT;
-        }
-        if (read_option(options, option) < 0)
-            return CMDLINE_WRONG;
-    }
-    if (read_operands(options, program, argc - optind, argv + optind) < 0)
+    enum cmdline_result result = cmdline_parse(&cmdline, options, argc, argv);
+    if (result == CMDLINE_RUN && read_operands(options, program, argc - optind, argv + optind) < 0)
         return CMDLINE_WRONG;
-    return CMDLINE_RUN;
+    return result;
 }

@@ -5,7 +5,6 @@
 #include "common/cmdline.h"
 #include "common/io.h"
 #include "common/log.h"
-#include "common/version.h"
 #include "top/screen.h"
 
 #include <errno.h>
@@ -19,55 +18,36 @@
 
 enum { FRAME_MS = 500, ROWS_DEFAULT = 24, COLUMNS_DEFAULT = 80, ONCE_ROWS = 2000 };
 
-static const char program[] = "ferrytop";
-
-static const char usage[] =
-    "Usage: ferrytop [OPTION]... FILE\n"
-    "Show who is being served by a ferryd that was started with --board FILE, and who waits.\n"
-    "\n"
-    "      --once     print one frame and exit\n"
-    "  -h, --help     print this and exit\n"
-    "  -V, --version  print the version and exit\n"
-    "\n"
-    "q quits. Exit status: 0 done, 1 FILE cannot be shown, 2 wrong usage.\n";
-
-static const char short_options[] = ":hV";
-
-enum { OPT_ONCE = 256 };
-
-static const struct option long_options[] = {
-    {"once", no_argument, NULL, OPT_ONCE},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
-};
-
 struct top_options {
     const char *path;
     bool once;
 };
 
+static const struct cmdline_option table[CMDLINE_ROWS] = {
+    {"--once", NULL, "print one frame and exit", CMDLINE_FLAG,
+     .at = offsetof(struct top_options, once)},
+    {"--help", NULL, "print this and exit", CMDLINE_HELP, .letter = 'h'},
+    {"--version", NULL, "print the version and exit", CMDLINE_VERSION, .letter = 'V'},
+};
+
+static const struct cmdline cmdline = {
+    .program = "ferrytop",
+    .synopsis = "[OPTION]... FILE",
+    .about = "Show who is being served by a ferryd that was started with --board FILE, and who "
+             "waits.\n",
+    .notes = "q quits. Exit status: 0 done, 1 FILE cannot be shown, 2 wrong usage.\n",
+    .options = table,
+};
+
 static enum cmdline_result parse(struct top_options *options, int argc, char **argv)
 {
-    int option;
+    enum cmdline_result result = cmdline_parse(&cmdline, options, argc, argv);
 
-    while ((option = cmdline_next(argc, argv, short_options, long_options)) != -1) {
-        switch (option) {
-        case 'h':
-            fputs(usage, stdout);
-            return CMDLINE_EXIT;
-        case 'V':
-            printf("%s %s\n", program, FERRY_VERSION);
-            return CMDLINE_EXIT;
-        case OPT_ONCE:
-            options->once = true;
-            break;
-        default:
-            return CMDLINE_WRONG;
-        }
-    }
+    if (result != CMDLINE_RUN)
+        return result;
     if (argc - optind != 1) {
-        log_error("one FILE is needed, not %d; usage: ferrytop [OPTION]... FILE", argc - optind);
+        log_error("one FILE is needed, not %d; usage: ferrytop %s", argc - optind,
+                  cmdline.synopsis);
         return CMDLINE_WRONG;
     }
     options->path = argv[optind];
@@ -210,7 +190,7 @@ int main(int argc, char **argv)
     struct top_options options = {.path = NULL};
     struct board_view view;
 
-    log_open(program, STDOUT_FILENO);
+    log_open(cmdline.program, STDOUT_FILENO);
     switch (parse(&options, argc, argv)) {
     case CMDLINE_EXIT:
         return EXIT_SUCCESS;
