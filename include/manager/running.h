@@ -7,13 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct running {
-    struct peer_address source; /* of the client it serves */
-    struct stay stay;           /* of that client; `worker` and `slot` are this member's */
-};
-
 struct running_set {
-    struct running *members; /* owned; in no order */
+    struct pending *members; /* owned; in no order; their descriptors are their workers' */
     size_t capacity, count;
 };
 
@@ -34,6 +29,6 @@ size_t running_free_slot(const struct running_set *set);
 void running_add(struct running_set *set, const struct pending *client);
 
 /* Removes the member and copies it to `removed`; false where there is none of that id. */
-bool running_remove(struct running_set *set, worker_id id, struct running *removed);
+bool running_remove(struct running_set *set, worker_id id, struct pending *removed);
 
 #endif

@@ -12,17 +12,18 @@
 #include <sys/types.h>
 
 struct session_config {
-    int root_fd;           /* the directory served; borrowed */
-    int proc_fd;           /* /proc, where it is out of sight: see identity.h; or -1; borrowed */
-    int turn_ms;           /* for each of the client's turns, the whole of it */
-    int idle_ms;           /* between two moves of data */
-    uint64_t min_rate;     /* of data, bytes a second; see transfer.h; 0: any */
-    uint64_t max_size;     /* of an upload, bytes */
-    bool durable;          /* what DONE promises */
-    mode_t mask;           /* the umask that new files get; the process's own is 0 */
-    bool may_put, may_del; /* false: refused */
-    bool may_overwrite;    /* false: PUT creates new files only */
-    bool verbose;          /* print the request and what is done about it */
+    int root_fd;       /* the directory served; borrowed */
+    int proc_fd;       /* /proc, where it is out of sight: see identity.h; or -1; borrowed */
+    int turn_ms;       /* for each of the client's turns, the whole of it */
+    int idle_ms;       /* between two moves of data */
+    uint64_t min_rate; /* of data, bytes a second; see transfer.h; 0: any */
+    uint64_t max_size; /* of an upload, bytes */
+    bool durable;      /* what DONE promises */
+    mode_t mask;       /* the umask that new files get; the process's own is 0 */
+    bool read_only;    /* PUT and DEL are refused */
+    bool no_delete;    /* DEL is */
+    bool no_overwrite; /* PUT creates new files only */
+    bool verbose;      /* print the request and what is done about it */
 };
 
 struct service {

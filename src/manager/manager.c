@@ -25,12 +25,12 @@ enum {
 static void reap_stopped(struct manager *m)
 {
     struct worker_end end;
-    struct running member;
+    struct pending client;
 
     /* Also where nobody runs: as pid 1 of a container we adopt what others leave behind. */
     while (worker_reap(&end)) {
-        if (running_remove(&m->running, end.id, &member))
-            record_ended(m->record, &member.stay,
+        if (running_remove(&m->running, end.id, &client))
+            record_ended(m->record, &client.stay,
                          (struct ending){end.signal, end.status == WORKER_UNCONFINED, m->ending});
     }
 }

@@ -44,10 +44,10 @@ size_t running_free_slot(const struct running_set *set)
 
 void running_add(struct running_set *set, const struct pending *client)
 {
-    set->members[set->count++] = (struct running){client->source, client->stay};
+    set->members[set->count++] = *client;
 }
 
-bool running_remove(struct running_set *set, worker_id id, struct running *removed)
+bool running_remove(struct running_set *set, worker_id id, struct pending *removed)
 {
     for (size_t i = 0; i < set->count; i++) {
         if (set->members[i].stay.worker != id)

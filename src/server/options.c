@@ -87,13 +87,13 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
     {"--queue", "N", "clients that may wait (default 1024); beyond that the kernel's backlog",
      CMDLINE_NUMBER, .letter = 'q', .at = AT(policy.max_pending), .min = 1, .max = PENDING_MAX},
     {"--timeout", "SECS", "end a session that moves no byte for this long (default 30)",
-     CMDLINE_SECONDS, .letter = 't', .at = AT(timeout_ms), .min = 1},
+     CMDLINE_SECONDS, .letter = 't', .at = AT(session.idle_ms), .min = 1},
     {"--grace", "SECS", "on SIGTERM, let running clients finish for this long (default 10)",
      CMDLINE_SECONDS, .letter = 'g', .at = AT(policy.grace_ms)},
     {"--sync", "=full|none",
      "full (default): a file is on disk before DONE is said;\n"
      "none: it is whole, but a power cut may lose it",
-     CMDLINE_OWN, .at = AT(durable), .read = read_sync},
+     CMDLINE_OWN, .at = AT(session.durable), .read = read_sync},
 
     {"--user", "NAME[:GROUP]", "once listening, become this user in a chroot of DIR (needs root)",
      CMDLINE_TEXT, .letter = 'u', .at = AT(user), .section = true},
@@ -107,20 +107,20 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
      "at most N clients at once from one IPv4 address or IPv6 /64, and a quarter of the queue",
      CMDLINE_NUMBER, .at = AT(policy.per_source), .min = 1, .max = RUNNING_MAX},
     {"--request-timeout", "SECS", "for each of a client's turns before the data (default 10)",
-     CMDLINE_SECONDS, .at = AT(request_timeout_ms), .min = 1},
+     CMDLINE_SECONDS, .at = AT(session.turn_ms), .min = 1},
     {"--min-rate", "BYTES", "a second, on average after 10 s of data; 0 for none (default 512)",
-     CMDLINE_BYTES, .at = AT(min_rate)},
+     CMDLINE_BYTES, .at = AT(session.min_rate)},
     {"--max-size", "BYTES", "of an upload; K, M, G and T may follow", CMDLINE_BYTES,
-     .at = AT(max_size)},
-    {"--read-only", NULL, "refuse PUT and DEL", CMDLINE_FLAG, .at = AT(read_only)},
-    {"--no-delete", NULL, "refuse DEL", CMDLINE_FLAG, .at = AT(no_delete)},
+     .at = AT(session.max_size)},
+    {"--read-only", NULL, "refuse PUT and DEL", CMDLINE_FLAG, .at = AT(session.read_only)},
+    {"--no-delete", NULL, "refuse DEL", CMDLINE_FLAG, .at = AT(session.no_delete)},
     {"--no-overwrite", NULL, "refuse PUT of a file that is there", CMDLINE_FLAG,
-     .at = AT(no_overwrite)},
+     .at = AT(session.no_overwrite)},
 
     {"--ledger", "FILE", "append a line of JSON for every client when its stay is over",
-     CMDLINE_TEXT, .at = AT(ledger), .section = true},
+     CMDLINE_TEXT, .at = AT(record.ledger), .section = true},
     {"--board", "FILE", "keep the queue and the running set in FILE, for ferrytop", CMDLINE_TEXT,
-     .at = AT(board)},
+     .at = AT(record.board)},
 
     {"--tick-only", NULL, "look at workers and clients once a second only", CMDLINE_FLAG,
      .at = AT(policy.tick_only), .section = true},
@@ -128,7 +128,7 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
      .at = AT(ready_fd), .read = read_ready_fd},
     {"--verbose", NULL,
      "print what clients do; twice: the manager's decisions too, with times and ids", CMDLINE_COUNT,
-     .letter = 'v', .at = AT(verbosity)},
+     .letter = 'v', .at = AT(record.verbosity)},
     {"--help", NULL, "print this and exit", CMDLINE_HELP, .letter = 'h'},
     {"--version", NULL, "print the version and exit", CMDLINE_VERSION, .letter = 'V'},
 };
@@ -185,17 +185,23 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
     *options = (struct options){
         .policy.max_pending = PENDING_DEFAULT,
         .root = ".",
-        .timeout_ms = TIMEOUT_DEFAULT_S * 1000,
-        .request_timeout_ms = REQUEST_TIMEOUT_DEFAULT_S * 1000,
         .policy.grace_ms = GRACE_DEFAULT_S * 1000,
-        .min_rate = MIN_RATE_DEFAULT,
-        .max_size = INT64_MAX,
+        .session = {.root_fd = -1,
+                    .proc_fd = -1,
+                    .idle_ms = TIMEOUT_DEFAULT_S * 1000,
+                    .turn_ms = REQUEST_TIMEOUT_DEFAULT_S * 1000,
+                    .min_rate = MIN_RATE_DEFAULT,
+                    .max_size = INT64_MAX,
+                    .durable = true},
         .sandbox = SANDBOX_AUTO,
-        .durable = true,
         .ready_fd = -1,
     };
     enum cmdline_result result = cmdline_parse(&cmdline, options, argc, argv);
     if (result == CMDLINE_RUN && read_operands(options, program, argc - optind, argv + optind) < 0)
         return CMDLINE_WRONG;
+    /* A turn is bounded as a whole, and a silent one by --timeout, too. */
+    if (options->session.turn_ms > options->session.idle_ms)
+        options->session.turn_ms = options->session.idle_ms;
+    options->session.verbose = options->record.verbosity >= 1;
     return result;
 }

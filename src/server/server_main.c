@@ -106,8 +106,8 @@ static void tell_file_limit(const struct options *options)
 {
     struct rlimit limit;
 
-    if (options->max_size < INT64_MAX && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
-        limit.rlim_cur < options->max_size)
+    if (options->session.max_size < INT64_MAX && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+        limit.rlim_cur < options->session.max_size)
         log_error("files can have %" PRIu64 " bytes here, fewer than --max-size: see ulimit -f",
                   (uint64_t)limit.rlim_cur);
 }
@@ -121,7 +121,7 @@ static int take_signals(const struct options *options, sigset_t *inherited)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    if (options->ledger != NULL)
+    if (options->record.ledger != NULL)
         sigaddset(&signals, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &signals, inherited) < 0)
         return -1;
@@ -140,7 +140,7 @@ static int open_port(struct server *server)
 {
     const struct options *options = server->options;
     const char *reason = acceptor_open(&server->acceptor, &lab_service, options->bind,
-                                       options->port, options->timeout_ms);
+                                       options->port, options->session.idle_ms);
 
     if (reason != NULL)
         log_error("cannot listen on port %u of %s: %s", options->port,
@@ -150,18 +150,14 @@ static int open_port(struct server *server)
 
 static int open_record(struct server *server)
 {
-    const struct options *options = server->options;
-    const struct record_config config = {
-        .kind = worker_kind,
-        .verbosity = options->verbosity,
-        .ledger = options->ledger,
-        .board = options->board,
-        .mask = server->config.mask,
-        .max_running = options->policy.max_running,
-        .max_pending = options->policy.max_pending,
-        .port = server->acceptor.listeners[0].port,
-        .claims = &server->claims,
-    };
+    struct record_config config = server->options->record;
+
+    config.kind = worker_kind;
+    config.mask = server->config.mask;
+    config.max_running = server->options->policy.max_running;
+    config.max_pending = server->options->policy.max_pending;
+    config.port = server->acceptor.listeners[0].port;
+    config.claims = &server->claims;
     return record_open(&server->record, &config);
 }
 
@@ -217,7 +213,7 @@ static int become_user(struct server *server)
         log_error("cannot become user %s: %s", options->user, text);
         return -1;
     }
-    if (options->verbosity >= 1 && geteuid() == 0)
+    if (server->config.verbose && geteuid() == 0)
         log_error("running as root; --user NAME would serve as somebody else");
     return 0;
 }
@@ -226,7 +222,7 @@ static int enter_sandbox(struct server *server)
 {
     const struct sandbox_places places = {
         .root_fd = server->config.root_fd,
-        .read_only = server->options->read_only,
+        .read_only = server->config.read_only,
         .ledger_dir_fd = server->record.ledger.dir_fd,
     };
     struct sandbox *sandbox = &server->sandbox;
@@ -323,9 +319,9 @@ static int serve(struct tried tried)
     if (server == NULL)
         return -1;
     unsigned port = server->acceptor.listeners[0].port;
-    if (!server->options->durable)
+    if (!server->config.durable)
         log_error("--sync=none: a power cut may lose files that DONE was said for");
-    if (server->options->verbosity >= 1)
+    if (server->config.verbose)
         log_line("server waiting on port %u", port);
     record_note(&server->record, sandbox_describe(&server->sandbox, text, sizeof text));
     report_ready(&server->ready, port);
@@ -346,25 +342,6 @@ static void close_all(struct server *server)
     io_close(server->config.root_fd);
 }
 
-static struct session_config session_config(const struct options *options)
-{
-    return (struct session_config){
-        .root_fd = -1,
-        .proc_fd = -1,
-        /* A turn is bounded as a whole, and a silent one by --timeout, too. */
-        .turn_ms = options->request_timeout_ms < options->timeout_ms ? options->request_timeout_ms
-                                                                     : options->timeout_ms,
-        .idle_ms = options->timeout_ms,
-        .min_rate = options->min_rate,
-        .max_size = options->max_size,
-        .durable = options->durable,
-        .may_put = !options->read_only,
-        .may_del = !options->read_only && !options->no_delete,
-        .may_overwrite = !options->no_overwrite,
-        .verbose = options->verbosity >= 1,
-    };
-}
-
 static int run(const struct options *options)
 {
     /* Static, and closed only when no worker is left: a thread that outlived the grace may still be
@@ -375,8 +352,10 @@ static int run(const struct options *options)
     server = (struct server){
         .options = options,
         .record = {.ledger = {.dir_fd = -1, .fd = -1}, .board = {.fd = -1}},
-        .sandbox = {.mode = options->sandbox, .worker_fd = -1, .max_size = options->max_size},
-        .config = session_config(options),
+        .sandbox = {.mode = options->sandbox,
+                    .worker_fd = -1,
+                    .max_size = options->session.max_size},
+        .config = options->session,
         .ready = {.fd = -1},
         .stop_fd = -1,
         .wake_fd = -1,

@@ -340,8 +340,8 @@ static enum outcome delete_file(struct session *s)
     if (storage_find(config->root_fd, s->parsed.name) < 0)
         return out_of_room(errno) ? break_off(s)
                                   : refuse(s, errno, PROTO_NO_SUCH_FILE, s->parsed.name);
-    if (!config->may_del)
-        return refuse(s, config->may_put ? EPERM : EROFS, PROTO_CANNOT_DELETE, s->parsed.name);
+    if (config->read_only || config->no_delete)
+        return refuse(s, config->read_only ? EROFS : EPERM, PROTO_CANNOT_DELETE, s->parsed.name);
     int outcome = storage_delete(config->root_fd, s->parsed.name, config->durable);
     if (outcome < 0 && errno == ENOENT)
         return refuse(s, ENOENT, PROTO_NO_SUCH_FILE, s->parsed.name);
@@ -368,11 +368,11 @@ static int prepare(struct session *s, struct grant *grant)
         grant->file_fd = storage_open_file(config->root_fd, s->parsed.name, &grant->size);
         return grant->file_fd < 0 ? -1 : 0;
     case PROTO_PUT:
-        if (!config->may_put) {
+        if (config->read_only) {
             errno = EROFS;
             return -1;
         }
-        if (storage_create(config->root_fd, s->parsed.name, config->may_overwrite, config->mask,
+        if (storage_create(config->root_fd, s->parsed.name, !config->no_overwrite, config->mask,
                            &grant->upload) < 0)
             return -1;
         grant->upload.proc_fd = config->proc_fd;
