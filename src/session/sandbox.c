@@ -256,38 +256,39 @@ static void emit_load_argument(struct filter *filter, unsigned argument)
     emit_load(filter, offset_of(argument));
 }
 
+/* Refuses the call unless what has been loaded compares so with `value`. */
+static void emit_check(struct filter *filter, uint16_t comparison, uint32_t value)
+{
+    emit(filter, BPF_JMP | comparison | BPF_K, value, 1, 0);
+    emit(filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
+}
+
 /* Expects the system call's number in the accumulator, and leaves it there where it is another's.
  */
 static void emit_rule(struct filter *filter, const struct sandbox_rule *rule)
 {
-    const uint32_t allow = SECCOMP_RET_ALLOW, refuse = SECCOMP_RET_ERRNO | EPERM;
-    const uint32_t verdict =
-        rule->error == 0 ? allow : SECCOMP_RET_ERRNO | ((uint32_t)rule->error & SECCOMP_RET_DATA);
+    const uint32_t verdict = rule->error == 0
+                                 ? SECCOMP_RET_ALLOW
+                                 : SECCOMP_RET_ERRNO | ((uint32_t)rule->error & SECCOMP_RET_DATA);
     const unsigned short first = filter->len;
 
     emit(filter, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)rule->number, 0, 0);
     for (unsigned argument = 0; argument < ARGUMENTS; argument++) {
-        if ((rule->not_standard & SANDBOX_ARG(argument)) == 0)
-            continue;
-        emit_load_argument(filter, argument);
-        emit(filter, BPF_JMP | BPF_JGT | BPF_K, STDERR_FILENO, 1, 0);
-        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
-    }
-    for (unsigned argument = 0; argument < ARGUMENTS; argument++) {
-        if ((rule->minus_one & SANDBOX_ARG(argument)) == 0)
-            continue;
-        emit_load_argument(filter, argument);
-        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 1, 0);
-        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
-        emit_load(filter, offset_of(argument) + sizeof(uint32_t));
-        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 1, 0);
-        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
+        if ((rule->not_standard & SANDBOX_ARG(argument)) != 0) {
+            emit_load_argument(filter, argument);
+            emit_check(filter, BPF_JGT, STDERR_FILENO);
+        }
+        if ((rule->minus_one & SANDBOX_ARG(argument)) != 0) {
+            emit_load_argument(filter, argument);
+            emit_check(filter, BPF_JEQ, UINT32_MAX);
+            emit_load(filter, offset_of(argument) + sizeof(uint32_t));
+            emit_check(filter, BPF_JEQ, UINT32_MAX);
+        }
     }
     if (rule->mask != 0) {
         emit_load_argument(filter, rule->argument);
         emit(filter, BPF_ALU | BPF_AND | BPF_K, rule->mask, 0, 0);
-        emit(filter, BPF_JMP | BPF_JEQ | BPF_K, rule->value, 1, 0);
-        emit(filter, BPF_RET | BPF_K, refuse, 0, 0);
+        emit_check(filter, BPF_JEQ, rule->value);
     }
     emit(filter, BPF_RET | BPF_K, verdict, 0, 0);
     filter->code[first].jf = (uint8_t)(filter->len - first - 1);
