@@ -168,7 +168,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = commands compare ensure hardening lab_guide lib links negative_controls portability timeline
+HOUSE_TESTS   = borders commands compare ensure hardening lab_guide lib links manpages negative_controls portability timeline
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # Those that take longest start first, so that the end is not a wait for one of them.

@@ -145,6 +145,22 @@ cannot_show() {
     "$BIN/test/sees_change" "$BOARD" 50
 }
 
+@test "however much happens, the board is written ten times a second at most" {
+    local trace=$BATS_TEST_TMPDIR/trace
+    needs_strace
+    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -qq -ttt -o "$trace" -e trace=pwrite64)
+    start -- 3
+    printf hello >"$ROOT/f"
+    "$SWARM" -c 10 -n 1000000 "$PORT" GET f >/dev/null 2>&1 3>&- 4>&- &
+    track "$!"
+    # Each look takes four writes, of which the first and the last have a number's eight bytes.
+    wait_for_line "$trace" ' = 8$' 42
+    kill_server
+    awk '/ = 8$/ && n++ % 2 == 0 { if (m > 0 && $1 - last < 0.099) { print "after " $1 - last " s"; bad = 1 }
+                                   last = $1; m++ }
+         END { if (m < 20) print "only " m " looks"; exit bad || m < 20 }' "$trace"
+}
+
 @test "a board that is being written just now is not shown before it is whole" {
     start
     stop_server
