@@ -142,8 +142,8 @@ static bool put_sequence(const struct board *board)
 }
 
 /* A seqlock, by its writer: nothing of the look may be seen before the odd number, nor the even one
- * before all of it, on a machine that reorders writes, too. The last byte is for those who cut the
- * file short: it is whole again. */
+ * before all of it, on a machine that reorders writes, too: hence the barriers. The last byte is
+ * for those who cut the file short: it is whole again. */
 static bool publish(const struct board *board)
 {
     struct board_header *header = header_of(board);
@@ -151,10 +151,10 @@ static bool publish(const struct board *board)
     header->sequence += 1 + header->sequence % 2; /* odd, also where it is from a failure */
     if (!put_sequence(board))
         return false;
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __sync_synchronize();
     if (!put(board, 0, board->len) || !put(board, board->bytes - 1, 1))
         return false;
-    __atomic_thread_fence(__ATOMIC_RELEASE);
+    __sync_synchronize();
     header->sequence++;
     return put_sequence(board);
 }

@@ -76,7 +76,8 @@ static int by_age(const void *a, const void *b)
     return (x->stay.serial > y->stay.serial) - (x->stay.serial < y->stay.serial);
 }
 
-/* Reads all of it between two looks at the number that every writing counts up. Returns 0, or -1
+/* The seqlock by its reader, with the barriers that answer the writer's: reads all of it between
+ * two looks at the number that every writing counts up. Returns 0, or -1
  * with errno: EBUSY where it was written meanwhile, or is no board. */
 static int read_undisturbed(const struct board_view *view)
 {
@@ -85,11 +86,11 @@ static int read_undisturbed(const struct board_view *view)
     if (read_board(view, sizeof *header) < 0)
         return -1;
     const uint64_t before = header->sequence;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    __sync_synchronize();
     if (read_board(view, view->bytes) < 0)
         return -1;
     const struct board_header seen = *header;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    __sync_synchronize();
     if (read_board(view, sizeof *header) < 0)
         return -1;
     errno = EBUSY;
