@@ -273,8 +273,9 @@ lint:
 format:
 	clang-format -i $(C_FILES) $(H_FILES)
 
-# The line numbers in the documents.
+# The numbers of lines in the documents, and those that their links lead to.
 links:
+	scripts/core-lines
 	scripts/link-lines
 
 # ---- installing ----
@@ -312,7 +313,7 @@ help:
 	@echo 'make coverage   test with coverage (needs gcovr)'
 	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck: no finding'
 	@echo 'make format     apply clang-format'
-	@echo 'make links      bring the line numbers in the documents up to date'
+	@echo 'make links      bring the numbers of lines in the documents up to date'
 	@echo 'make bench      measure this machine'
 	@echo 'make compare    measure processes and threads side by side; $(BUILD)/compare/report.md'
 	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'

@@ -1,7 +1,7 @@
 # timeline-common.awk - what both of scripts/timeline's pictures begin with: its lines, read in.
 #
-# Called by: scripts/timeline, together with timeline-svg.awk or timeline-text.awk, whose draw()
-# this calls at the end. A panel p has
+# Run together with timeline-svg.awk or timeline-text.awk, whose draw() this calls at the end. A
+# panel p has
 #   title[p], cap[p], clients[p], span[p] (ns), p50[p], p95[p], max[p] (ns of waiting), outcomes[p]
 #   began[p, i], started[p, i] (-1: never), ended[p, i]    ns since its first accept, i from 1
 #   waited[p, i], number[p, i], outcome[p, i], what[p, i], peer[p, i], moved[p, i]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Where a message ends (PROTOCOL.md, "Framing"): the seven rules, for clients that send requests
+# Where a message ends (docs/protocol.md, "Framing"): the seven rules, for clients that send requests
 # with and without a terminator, in pieces, too early or too late. No request that TCP tore in two
 # is ever carried out on half its name, and no last word is lost in a reset.
 

@@ -2,7 +2,8 @@
 # Runs on: once
 #
 # The links in the documents lead somewhere, and those to lines of the source to the lines that
-# their text names: scripts/link-lines says so, and it can say the contrary.
+# their text names: scripts/link-lines says so, and it can say the contrary. So can scripts/core-lines
+# of how many lines the core has.
 #
 # Backquotes are of Markdown here:
 # shellcheck disable=SC2016
@@ -84,4 +85,39 @@ says() {
 @test "a reference without definition and a definition without use are noticed" {
     printf '%s\n' 'See [`fork()`].' '' '[`wait()`]: ../src/manager/manager.c' >"$PAGE"
     says 'page.md:1: no definition of [`fork()`]' 'page.md:3: nobody uses [`wait()`]'
+}
+
+@test "the documents know how many lines the core has" {
+    "$PROJECT/scripts/core-lines" --check
+}
+
+@test "a line more or a file less is noticed, and one command brings the numbers up to date" {
+    local page
+    echo '/* one more line */' >>"$COPY/src/manager/manager.c"
+    run "$COPY/scripts/core-lines" --check
+    assert_eq "$status" 1 "exit status: $output"
+    for page in README.md docs/architecture.md; do
+        assert_contains "$output" "$page: numbers of lines are out of date"
+        assert_file_eq "$COPY/$page" "$PROJECT/$page"
+    done
+    "$COPY/scripts/core-lines"
+    "$COPY/scripts/core-lines" --check
+    grep -qF "/manager.c) | $(wc -l <"$COPY/src/manager/manager.c") |" "$COPY/docs/architecture.md"
+    # Nothing but the numbers has changed.
+    diff <(sed 's/[0-9]//g' "$COPY/docs/architecture.md") <(sed 's/[0-9]//g' "$PROJECT/docs/architecture.md")
+    rm "$COPY/src/session/lab.c"
+    run "$COPY/scripts/core-lines" --check
+    assert_eq "$status $output" '1 core-lines: src/session/lab.c is not there'
+}
+
+@test "a page that has lost its place for the numbers is noticed, and is left alone" {
+    local page
+    for page in README.md docs/architecture.md; do
+        sed -i -e 's/The core, /A core, /' -e '/core-lines end/d' "$COPY/$page"
+        cp "$COPY/$page" "$BATS_TEST_TMPDIR/before"
+        run "$COPY/scripts/core-lines"
+        assert_eq "$status $output" "1 core-lines: $page has no place for the numbers of lines, or has it twice"
+        assert_file_eq "$COPY/$page" "$BATS_TEST_TMPDIR/before"
+        cp "$PROJECT/$page" "$COPY/$page"
+    done
 }

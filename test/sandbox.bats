@@ -513,14 +513,14 @@ has_old_gate() {
     [ "$outcome" = ok ]
 }
 
-@test "a worker cannot see what another one reports, with a sandbox or without" {
+@test "a worker cannot see what another one claims, with a sandbox or without" {
     local mode
     processes_only
     FERRYD=$HOSTILE
     for mode in auto off; do
         start_server --sandbox="$mode"
         keep_something
-        assert_eq "$(deed sibling-report)" EFAULT "with --sandbox=$mode"
+        assert_eq "$(deed sibling-claims)" EFAULT "with --sandbox=$mode"
         kill_server
     done
 }

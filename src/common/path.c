@@ -1,6 +1,6 @@
 /* path.c - a path's last component and the directory before it.
  *
- * Runs in: the parent at start, the client. */
+ * Runs in: the parent, the client. */
 #include "common/path.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* peer.c - the address at the other end of a connection.
  *
- * Runs in: the parent. */
+ * Runs in: the parent; peer_format() in ferrytop, too. */
 #include "common/peer.h"
 
 #include <arpa/inet.h>

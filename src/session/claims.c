@@ -1,6 +1,6 @@
 /* claims.c - the pages on which workers tell of their clients.
  *
- * Runs in: the parent, and in the child for claims_keep_only(). */
+ * Runs in: the parent; all but claims_open() and claims_close() in the child, too. */
 #include "session/claims.h"
 
 #include <sys/mman.h>

@@ -1,7 +1,8 @@
 /* storage.c - names that clients send, turned into files under one root.
  *
- * Runs in: the worker. Everything is relative to the root's descriptor: no chdir(), no path
- *          that the process's working directory could change the meaning of. */
+ * Runs in: the worker; storage_open_root() in the parent, at start. Everything is relative to the
+ *          root's descriptor: no chdir(), no path that the process's working directory could change
+ *          the meaning of. */
 #include "session/storage.h"
 
 #include "common/io.h"

@@ -44,8 +44,8 @@ static bool peek_at(const void *address, char *copy, size_t len)
     return there;
 }
 
-/* The page on which a sibling reports: it was mapped beside this one's when they were born. */
-static int sibling_report(struct stage *stage)
+/* The page of a sibling's claims: it was mapped beside this one's when they were born. */
+static int sibling_claims(struct stage *stage)
 {
     const long page = sysconf(_SC_PAGESIZE);
     /* No pointer may lead from it to there, by the language; but an address is an address. */
@@ -135,7 +135,7 @@ static int no_call(struct stage *stage)
 const struct deed memory_deeds[] = {
     {"parent-memory", parent_memory},
     {"sibling-memory", sibling_memory},
-    {"sibling-report", sibling_report},
+    {"sibling-claims", sibling_claims},
     {"parent-memory-file", parent_memory_file},
     {"own-memory-file", own_memory_file},
     {"fill-memory", fill_memory},

@@ -1,7 +1,7 @@
 /* begin_write.c - begins to write to a board, as a server does, or ends.
  *
  * Used by: test/ferrytop.bats, as build/test/begin_write.
- * Usage:   begin_write BOARD   counts its sequence up: to an odd number, the next time to an even one
+ * Usage:   begin_write BOARD   counts its sequence up: to an odd number, then to an even one
  * Exit:    0 it is odd now, 1 it is even, 2 it could not be done. */
 #include "record/board.h"
 

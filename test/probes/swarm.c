@@ -39,7 +39,7 @@
 
 enum { ALL_GOOD = 0, SOME_FAILED = 1, WRONG_USAGE = 2 };
 enum {
-    REQUEST_BYTES = 1024, /* PROTOCOL.md: a longer request is refused */
+    REQUEST_BYTES = 1024, /* docs/protocol.md: a longer request is refused */
     MAX_CONCURRENT = 4096,
     MAX_TOTAL = 1000000,
     CHUNK_BYTES = 64 * 1024,
