@@ -28,8 +28,6 @@ struct manager {
     int wake_fd;          /* readable when a worker has ended */
     int highest_fd;       /* see worker_start() */
     int64_t sweep_due_ms; /* io_now_ms(): when a full queue is next looked through */
-    size_t queue_share;   /* places of the queue that one source may have */
-    int64_t share_due_ns; /* io_now_ns(): when those of a source may next be looked through */
     bool stopping;        /* leave the loop */
     bool ending;          /* workers that end now were told to */
     bool accept_paused;   /* out of descriptors: try again after the next sleep */

@@ -21,13 +21,15 @@ struct pending {
 struct pending_queue {
     struct pending *ring; /* owned; the oldest is ring[head] */
     size_t capacity, head, count;
-    struct sources sources; /* those of its clients, where somebody wants to know; else empty */
+    size_t share;           /* places that one source may have; 0: all of them */
+    struct sources sources; /* those of its clients, where there are shares; else empty */
+    int64_t sweep_due_ns;   /* io_now_ns(): when those of a source may next be looked through */
 };
 
-/* An empty queue with room for `capacity` records, in memory that no worker inherits; with
- * `count_sources` it counts its clients by their sources. Returns 0, or -1 with errno; then, too,
- * pending_free() frees it. */
-int pending_init(struct pending_queue *queue, size_t capacity, bool count_sources);
+/* An empty queue with room for `capacity` records, `share` of them (0: all) for one source, in
+ * memory that no worker inherits. Returns 0, or -1 with errno; then, too, pending_free() frees it.
+ */
+int pending_init(struct pending_queue *queue, size_t capacity, size_t share);
 void pending_free(struct pending_queue *queue);
 
 bool pending_empty(const struct pending_queue *queue);
@@ -47,12 +49,17 @@ void pending_remove(struct pending_queue *queue, size_t place);
  * a connection that ends without any wants none. */
 bool pending_has_left(const struct pending *client);
 
-/* How many of those who wait are of this source; 0 where the queue does not count them. */
-size_t pending_from(const struct pending_queue *queue, struct peer_address source);
+/* Has this source as many places as it may have? */
+bool pending_over_share(const struct pending_queue *queue, struct peer_address source);
 
-/* Forgets those that have left, of `source` alone where that is not NULL, after `on_left` was
- * called for each, which closes it; the others keep their order. Returns how many. */
-size_t pending_sweep(struct pending_queue *queue, const struct peer_address *source,
+/* Forgets those that have left, after `on_left` was called for each, which closes it; the others
+ * keep their order. Returns how many. To look takes a system call for each who waits. */
+size_t pending_sweep(struct pending_queue *queue,
                      void (*on_left)(void *arg, const struct pending *client), void *arg);
+
+/* The same, for those of one source; but it takes a tenth of our time at most, and is not done
+ * before that is so: whoever knocks without end gets no more of it. */
+size_t pending_sweep_source(struct pending_queue *queue, struct peer_address source,
+                            void (*on_left)(void *arg, const struct pending *client), void *arg);
 
 #endif

@@ -59,27 +59,15 @@ static void dismiss_left(void *arg, const struct pending *client)
     record_left(m->record, &client->stay);
 }
 
-/* Those of this source who have left do not count. To look takes a system call for each of them, so
- * it may take a tenth of our time; whoever knocks without end gets no more of it. */
-static void sweep_source(struct manager *m, const struct peer_address *source)
-{
-    int64_t began_ns = io_now_ns();
-
-    if (began_ns < m->share_due_ns)
-        return;
-    size_t left = pending_sweep(&m->queue, source, dismiss_left, m);
-    record_swept(m->record, "share used up", left);
-    int64_t now_ns = io_now_ns();
-    m->share_due_ns = now_ns + 9 * (now_ns - began_ns);
-}
-
-/* Has the source of this client its share of the queue already? */
+/* Has the source of this client its share of the queue already? Those who have left do not count.
+ */
 static bool is_over_share(struct manager *m, const struct pending *client)
 {
-    if (pending_from(&m->queue, client->source) < m->queue_share)
+    if (!pending_over_share(&m->queue, client->source))
         return false;
-    sweep_source(m, &client->source);
-    return pending_from(&m->queue, client->source) >= m->queue_share;
+    record_swept(m->record, "share used up",
+                 pending_sweep_source(&m->queue, client->source, dismiss_left, m));
+    return pending_over_share(&m->queue, client->source);
 }
 
 /* One who is turned away cannot be left to the kernel's backlog, which is one line for everybody:
@@ -206,7 +194,7 @@ static void sweep_full_queue(struct manager *m)
     if (!pending_full(&m->queue) || io_now_ms() < m->sweep_due_ms)
         return;
     m->sweep_due_ms = io_now_ms() + TICK_MS;
-    record_swept(m->record, "queue full", pending_sweep(&m->queue, NULL, dismiss_left, m));
+    record_swept(m->record, "queue full", pending_sweep(&m->queue, dismiss_left, m));
 }
 
 /* Sleeps until something happens, `timeout_ms` at most. With --tick-only, for that long whatever
@@ -337,9 +325,9 @@ void manager_run(struct manager *m)
     show(m); /* the end, for who looks then */
 }
 
-/* How many places of the queue one source may have. A quarter leaves room for three more like it;
- * but never fewer than may run at once, or some of a burst would be turned away who need not have
- * waited. */
+/* How many places of the queue one source may have; 0: all. A quarter leaves room for three more
+ * like it; but never fewer than may run at once, or some of a burst would be turned away who need
+ * not have waited. */
 static size_t queue_share(const struct policy *policy)
 {
     size_t quarter = policy->max_pending / 4;
@@ -347,7 +335,7 @@ static size_t queue_share(const struct policy *policy)
         policy->per_source < policy->max_running ? policy->per_source : policy->max_running;
 
     if (policy->per_source == 0)
-        return policy->max_pending;
+        return 0;
     return quarter > at_once ? quarter : at_once;
 }
 
@@ -361,9 +349,8 @@ int manager_init(struct manager *m, const struct policy *policy, struct acceptor
         .stop_fd = stop_fd,
         .wake_fd = wake_fd,
         .highest_fd = io_highest_fd(),
-        .queue_share = queue_share(policy),
     };
-    if (pending_init(&m->queue, policy->max_pending, policy->per_source > 0) < 0 ||
+    if (pending_init(&m->queue, policy->max_pending, queue_share(policy)) < 0 ||
         running_init(&m->running, policy->max_running) < 0)
         return -1;
     show(m); /* that there is nobody yet */

@@ -3,17 +3,18 @@
  * Runs in: the parent. All room is made at the start; nothing is allocated for a client. */
 #include "manager/pending.h"
 
+#include "common/io.h"
 #include "common/memory.h"
 
 #include <errno.h>
 
-int pending_init(struct pending_queue *queue, size_t capacity, bool count_sources)
+int pending_init(struct pending_queue *queue, size_t capacity, size_t share)
 {
     *queue = (struct pending_queue){.ring = memory_private(capacity * sizeof *queue->ring),
                                     .capacity = capacity};
     if (queue->ring == NULL)
         return -1;
-    return count_sources ? sources_init(&queue->sources, capacity) : 0;
+    return share > 0 ? sources_init(&queue->sources, capacity) : 0;
 }
 
 void pending_free(struct pending_queue *queue)
@@ -61,13 +62,14 @@ bool pending_has_left(const struct pending *client)
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-size_t pending_from(const struct pending_queue *queue, struct peer_address source)
+bool pending_over_share(const struct pending_queue *queue, struct peer_address source)
 {
-    return sources_count(&queue->sources, source);
+    return queue->share > 0 && sources_count(&queue->sources, source) >= queue->share;
 }
 
-size_t pending_sweep(struct pending_queue *queue, const struct peer_address *source,
-                     void (*on_left)(void *arg, const struct pending *client), void *arg)
+/* Of `source` alone where that is not NULL. */
+static size_t sweep(struct pending_queue *queue, const struct peer_address *source,
+                    void (*on_left)(void *arg, const struct pending *client), void *arg)
 {
     size_t kept = 0, before = queue->count;
 
@@ -83,4 +85,23 @@ size_t pending_sweep(struct pending_queue *queue, const struct peer_address *sou
     }
     queue->count = kept;
     return before - kept;
+}
+
+size_t pending_sweep(struct pending_queue *queue,
+                     void (*on_left)(void *arg, const struct pending *client), void *arg)
+{
+    return sweep(queue, NULL, on_left, arg);
+}
+
+size_t pending_sweep_source(struct pending_queue *queue, struct peer_address source,
+                            void (*on_left)(void *arg, const struct pending *client), void *arg)
+{
+    int64_t began_ns = io_now_ns();
+
+    if (began_ns < queue->sweep_due_ns)
+        return 0;
+    size_t left = sweep(queue, &source, on_left, arg);
+    int64_t now_ns = io_now_ns();
+    queue->sweep_due_ns = now_ns + 9 * (now_ns - began_ns);
+    return left;
 }
