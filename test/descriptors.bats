@@ -112,15 +112,24 @@ unnamed() {
     done < <(sed 's/-/ /; s/ *$//' "/proc/$1/maps")
 }
 
-@test "a worker has neither the queue nor the set in its memory" {
-    local waiting=100000 piece pieces
-    start_server --sandbox=off --queue "$waiting" -- 1
+# large_pieces PID: the addresses of those of a megabyte and more
+large_pieces() {
+    unnamed "$1" | awk '$2 >= 1000000 { print $1 }'
+}
+
+@test "a worker has in its memory neither queue nor set, nor who else is there" {
+    local bytes
+    [ -z "$SANITIZED" ] || skip "a sanitizer has much memory of its own"
+    # The queue and the set have more than a hundred bytes for each place, the board two thousand,
+    # the counts by source at least ten.
+    start_server --sandbox=off --queue 100000 --per-source 9000 --board "$BATS_TEST_TMPDIR/board" \
+        -- 10000
     hold a b
-    held a
-    # A record has more than a hundred bytes.
-    pieces=$(unnamed "$SERVER_PID" | awk -v least="$((waiting * 100))" '$2 >= least { print $1 }')
-    [ -n "$pieces" ] || fail "the queue is not found in the server" || return
-    for piece in $pieces; do
-        refute grep "^$piece " "/proc/$(workers)/maps" || return
+    held a b
+    bytes=$(unnamed "$SERVER_PID" | awk '$2 >= 1000000 { sum += $2 } END { print sum }')
+    [ "$bytes" -gt $((10000000 + 1000000 + 20000000 + 1000000)) ] ||
+        fail "queue, set, board and counts are not found in the server: $bytes bytes" || return
+    for pid in $(workers); do
+        assert_eq "$(large_pieces "$pid")" "" "large pieces of memory in worker $pid" || return
     done
 }

@@ -186,6 +186,7 @@ bytes_of_looks() {
     track "$!"
     wait_for_line "$input.out" "^waiting $1\$" || return
     wait_until "$WAIT_SECONDS" looks_like "waiting $1 of 4000\$" || return
+    looks_like "^     and $(($1 - 500)) more\$" || return
     kill_server
     sed -n 's/.* = \([0-9]*\)$/\1/p' "$BATS_TEST_TMPDIR/trace.$1" | sort -n | tail -n 1
 }

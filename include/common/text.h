@@ -1,4 +1,4 @@
-/* text.h - bytes, sizes and times as people can read them. */
+/* text.h - bytes, sizes and times as people can read them, and as no terminal can be harmed by. */
 #ifndef FERRY_TEXT_H
 #define FERRY_TEXT_H
 

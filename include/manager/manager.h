@@ -33,9 +33,9 @@ struct manager {
     bool accept_paused;   /* out of descriptors: try again after the next sleep */
 };
 
-/* Makes the queue and the set. Borrows all that it is given; `stop_fd` is a signalfd for the
- * signals that stop the server (SIGHUP reopens the ledger), `wake_fd` worker_init()'s. Returns 0,
- * or -1 with errno. manager_free() frees it. */
+/* Makes the queue and the set, and shows that there is nobody yet. Borrows all that it is given;
+ * `stop_fd` is a signalfd for the signals that stop the server (SIGHUP reopens the ledger),
+ * `wake_fd` worker_init()'s. Returns 0, or -1 with errno. manager_free() frees it. */
 int manager_init(struct manager *manager, const struct policy *policy, struct acceptor *acceptor,
                  struct record *record, int stop_fd, int wake_fd);
 void manager_free(struct manager *manager);

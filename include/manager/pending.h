@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One accepted connection that nobody serves yet. The record owns the descriptor until
+/* One accepted connection that nobody serves yet; in the running set, one that has a worker and no
+ * descriptor any more. The record owns the descriptor until
  * worker_start() or whoever dismisses the client takes it. */
 struct pending {
     int fd;

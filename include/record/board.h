@@ -38,7 +38,7 @@ struct board_header {
     uint64_t bytes;                  /* of the whole, where all places are taken */
     uint64_t client_size, stay_size; /* a ferrytop of another build must notice */
     uint64_t max_running, max_pending;
-    int64_t began_ns, began_wall_ns;
+    int64_t began_ns; /* io_now_ns() */
     uint32_t pid, port;
     char kind[16]; /* "pid" or "thread" */
 

@@ -4,8 +4,9 @@
 
 #include "session/claims.h"
 
-/* Copies claims, with everything in them made sane: numbers in their ranges, texts terminated. The
- * one place that reads them; they may change meanwhile. */
+/* Copies claims, with everything in them made sane: numbers in their ranges, texts terminated; but
+ * of times only whoever knows the stay can say what is possible. The one place that reads them;
+ * they may change meanwhile. */
 void claims_read(const struct claims *shared, struct claims *copy);
 
 /* The word of docs/ledger.md. */

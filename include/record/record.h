@@ -52,12 +52,13 @@ void record_paused(const struct record *record, int error);
 /* Waits, from now on. */
 void record_queued(struct record *record, const struct stay *stay);
 
-/* So many had left while they waited; `where` they were in the way. record_left() has told of each.
+/* So many had left while they waited; `where` they were in the way. record_left() was told of each.
  */
 void record_swept(const struct record *record, const char *where, size_t count);
 
-/* Left while it waited; or was sent away when the server stopped. */
-void record_left(struct record *record, const struct stay *stay);
+/* Left while it waited, which was found out when its turn came, or with others (`swept`); or was
+ * sent away when the server stopped. */
+void record_left(struct record *record, const struct stay *stay, bool swept);
 void record_sent_away(struct record *record, const struct stay *stay);
 
 /* Has a worker, from now on; or there was none to be had, for want of what `error` says. */

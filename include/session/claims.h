@@ -3,8 +3,8 @@
  * The parent shares the pages with its workers (and besides only the counts of log.c), so that a
  * page can be read while its worker runs and after it was killed. Only the worker writes it, from a
  * clean page on, and the worker talks to strangers: who reads it must not trust a byte of it
- * (record/claims_reader.h). A worker process
- * keeps its own page and lets go of the others before it reads a byte. */
+ * (record/claims_reader.h). A worker process keeps its own page and lets go of the others before it
+ * reads a byte. */
 #ifndef FERRY_CLAIMS_H
 #define FERRY_CLAIMS_H
 

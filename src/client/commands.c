@@ -48,7 +48,7 @@ static enum transfer_end move_bytes(struct link *link, int fd, uint64_t size, bo
         .file_fd = fd,
         .size = size,
         .idle_ms = link->options->timeout_ms,
-        .heed_peer = true, /* while we send */
+        .heed_peer = true, /* whoever sends does */
         .reads_zero = reads_zero,
         .on_progress = progress_moved,
         .arg = &link->progress,

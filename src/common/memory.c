@@ -1,6 +1,6 @@
 /* memory.c - memory that the parent keeps to itself.
  *
- * Runs in: the parent, at start. */
+ * Runs in: the parent, at its start and its end. */
 #include "common/memory.h"
 
 #include <errno.h>

@@ -54,11 +54,8 @@ static int add_listener(const struct door *door, const struct sockaddr *address,
                         bool both)
 {
     struct acceptor *acceptor = door->acceptor;
+    int fd = listen_on(address, len, both, door->timeout_ms);
 
-    errno = ENOBUFS;
-    int fd = acceptor->count < ACCEPTOR_LISTENERS_MAX
-                 ? listen_on(address, len, both, door->timeout_ms)
-                 : -1;
     if (fd < 0)
         return -1;
     acceptor->listeners[acceptor->count++] =
@@ -98,7 +95,7 @@ static int open_listed(const struct door *door, const struct addrinfo *list, uns
 {
     struct acceptor *acceptor = door->acceptor;
 
-    for (; list != NULL; list = list->ai_next) {
+    for (; list != NULL && acceptor->count < ACCEPTOR_LISTENERS_MAX; list = list->ai_next) {
         union peer address;
         if (list->ai_addrlen > sizeof address)
             continue;
@@ -112,7 +109,7 @@ static int open_listed(const struct door *door, const struct addrinfo *list, uns
         if (is_bound(door, &address))
             continue;
         if (add_listener(door, &address.any, list->ai_addrlen, false) < 0 &&
-            errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT && errno != ENOBUFS)
+            errno != EADDRNOTAVAIL && errno != EAFNOSUPPORT)
             return -1;
     }
     return acceptor->count > door->first ? 0 : -1;
@@ -132,6 +129,8 @@ const char *acceptor_open(struct acceptor *acceptor, const struct service *servi
     struct addrinfo *list = NULL;
     int outcome;
 
+    if (acceptor->count == ACCEPTOR_LISTENERS_MAX)
+        return "there are too many listeners";
     if (address == NULL) {
         outcome = open_every_address(&door, port);
     } else {

@@ -51,12 +51,12 @@ static void hang_up(struct manager *m, const struct pending *client)
     m->accept_paused = false; /* a descriptor came free */
 }
 
-static void dismiss_left(void *arg, const struct pending *client)
+static void dismiss_swept(void *arg, const struct pending *client)
 {
     struct manager *m = arg;
 
     hang_up(m, client);
-    record_left(m->record, &client->stay);
+    record_left(m->record, &client->stay, true);
 }
 
 /* Has the source of this client its share of the queue already? Those who have left do not count.
@@ -66,7 +66,7 @@ static bool is_over_share(struct manager *m, const struct pending *client)
     if (!pending_over_share(&m->queue, client->source))
         return false;
     record_swept(m->record, "share used up",
-                 pending_sweep_source(&m->queue, client->source, dismiss_left, m));
+                 pending_sweep_source(&m->queue, client->source, dismiss_swept, m));
     return pending_over_share(&m->queue, client->source);
 }
 
@@ -177,11 +177,10 @@ static void show(struct manager *m)
     record_end_look(m->record);
 }
 
-/* Shows who runs and who waits where it is time to, and lets those lines out that found no room.
- * Returns how long to sleep until it is time again, `most_ms` at most. */
+/* Shows who runs and who waits where it is time to. Returns how long to sleep until it is time
+ * again, `most_ms` at most. */
 static int keep_record(struct manager *m, int64_t most_ms)
 {
-    log_catch_up();
     if (record_is_due(m->record))
         show(m);
     return record_due_in(m->record, (int)most_ms);
@@ -194,7 +193,7 @@ static void sweep_full_queue(struct manager *m)
     if (!pending_full(&m->queue) || io_now_ms() < m->sweep_due_ms)
         return;
     m->sweep_due_ms = io_now_ms() + TICK_MS;
-    record_swept(m->record, "queue full", pending_sweep(&m->queue, dismiss_left, m));
+    record_swept(m->record, "queue full", pending_sweep(&m->queue, dismiss_swept, m));
 }
 
 /* Sleeps until something happens, `timeout_ms` at most. With --tick-only, for that long whatever
@@ -206,6 +205,7 @@ static void wait_for_event(struct manager *m, int timeout_ms)
 
     sweep_full_queue(m);
     do {
+        log_catch_up();
         sleep_once(m, keep_record(m, left_ms));
         left_ms = until_ms - io_now_ms();
     } while (m->policy->tick_only && !m->stopping && left_ms > 0);
@@ -227,7 +227,8 @@ static bool choose_next(struct manager *m, size_t *place)
         }
         if (!pending_has_left(client))
             return true;
-        dismiss_left(m, client);
+        hang_up(m, client);
+        record_left(m->record, &client->stay, false);
         pending_remove(&m->queue, *place);
     }
     return false;
@@ -269,6 +270,7 @@ static bool wait_for_workers(struct manager *m, int timeout_ms)
 
     for (;;) {
         reap_stopped(m);
+        log_catch_up();
         int64_t left_ms = until_ms - io_now_ms();
         if (m->running.count == 0 || left_ms <= 0)
             return m->running.count == 0;

@@ -11,7 +11,8 @@
 int pending_init(struct pending_queue *queue, size_t capacity, size_t share)
 {
     *queue = (struct pending_queue){.ring = memory_private(capacity * sizeof *queue->ring),
-                                    .capacity = capacity};
+                                    .capacity = capacity,
+                                    .share = share};
     if (queue->ring == NULL)
         return -1;
     return share > 0 ? sources_init(&queue->sources, capacity) : 0;

@@ -78,7 +78,6 @@ int board_open(struct board *board, const char *path, mode_t mode, const struct 
     header->bytes = bytes;
     header->client_size = sizeof(struct board_client);
     header->stay_size = sizeof(struct stay);
-    header->began_wall_ns = io_wall_ns();
     header->pid = (uint32_t)getpid();
     return 0;
 }

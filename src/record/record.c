@@ -162,9 +162,10 @@ static void leave_the_queue(struct record *record, const struct stay *stay, enum
     account(record, &entry);
 }
 
-void record_left(struct record *record, const struct stay *stay)
+void record_left(struct record *record, const struct stay *stay, bool swept)
 {
-    decision(record, "client %" PRIu64 " had left", stay->serial);
+    if (!swept)
+        decision(record, "client %" PRIu64 " had left", stay->serial);
     leave_the_queue(record, stay, OUTCOME_ABANDONED);
 }
 

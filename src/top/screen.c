@@ -139,17 +139,19 @@ static void add_client(struct frame *frame, const struct snapshot *s,
 static void add_waiting(struct frame *frame, const struct snapshot *s)
 {
     char peer[PEER_TEXT_MAX], since[TEXT_UNIT_MAX];
+    const uint64_t count = s->header.counts.waiting;
+    uint64_t shown = 0;
 
-    for (size_t i = 0; i < s->header.waiting_shown; i++) {
-        const struct stay *stay = &s->waiting[i];
-        if (frame->row == frame->rows - 1 && i + 1 < s->header.counts.waiting) {
-            add_line(frame, "     and %" PRIu64 " more", s->header.counts.waiting - i);
-            return;
-        }
-        add_line(frame, "%4zu. client %-8" PRIu64 " %-21s waits %s", i + 1, stay->serial,
-                 peer_format(&stay->client, peer),
+    for (; shown < s->header.waiting_shown; shown++) {
+        const struct stay *stay = &s->waiting[shown];
+        if (frame->row == frame->rows - 1 && shown + 1 < count)
+            break;
+        add_line(frame, "%4" PRIu64 ". client %-8" PRIu64 " %-21s waits %s", shown + 1,
+                 stay->serial, peer_format(&stay->client, peer),
                  text_time(seconds_between(stay->accepted_ns, s->now_ns), since));
     }
+    if (shown < count)
+        add_line(frame, "     and %" PRIu64 " more", count - shown);
 }
 
 int screen_draw(const struct snapshot *s, const struct snapshot *previous, int rows, int columns,

@@ -77,8 +77,8 @@ static int by_age(const void *a, const void *b)
 }
 
 /* The seqlock by its reader, with the barriers that answer the writer's: reads all of it between
- * two looks at the number that every writing counts up. Returns 0, or -1
- * with errno: EBUSY where it was written meanwhile, or is no board. */
+ * two looks at the number that every writing counts up. Returns 0, or -1 with errno: EBUSY where it
+ * was written meanwhile, EINVAL where it is no board. */
 static int read_undisturbed(const struct board_view *view)
 {
     const struct board_header *header = (const void *)view->base;
@@ -86,15 +86,18 @@ static int read_undisturbed(const struct board_view *view)
     if (read_board(view, sizeof *header) < 0)
         return -1;
     const uint64_t before = header->sequence;
+    errno = EBUSY;
+    if (before % 2 != 0)
+        return -1;
     __sync_synchronize();
     if (read_board(view, view->bytes) < 0)
         return -1;
-    const struct board_header seen = *header;
+    const uint64_t seen = header->sequence;
     __sync_synchronize();
     if (read_board(view, sizeof *header) < 0)
         return -1;
     errno = EBUSY;
-    if (before % 2 != 0 || seen.sequence != before || header->sequence != before)
+    if (seen != before || header->sequence != before)
         return -1;
     errno = EINVAL;
     return is_board(header, view->bytes) ? 0 : -1;

@@ -3,12 +3,15 @@
  * Linked into build/test/ferryd-doors and ferryd-threads-doors in the way of three calls (ld(1),
  * --wrap). All else is the same objects.
  *
- * Used by:     doors.bats.
- * Environment: SECOND_PORT=FILE  listens a second time, on a free port, whose number goes to FILE;
- *                                who comes there hears "hello"
- *              CLIENTS=ADDRESSES the clients' addresses (IPv4, a blank between), one after the
- * other and again from the first, in place of the connections' LOG_TO_STDERR=1   descriptor 1 is
- * not the log's */
+ * Used by: doors.bats.
+ *
+ * With a file's name in SECOND_PORT it listens a second time, on a free port, whose number goes to
+ * that file; who comes to that port hears "hello".
+ *
+ * With IPv4 addresses in CLIENTS, a blank between, these are the clients', one after the other and
+ * again from the first, in place of the connections'.
+ *
+ * With LOG_TO_STDERR set, descriptor 1 is not the log's. */
 #include "common/io.h"
 #include "common/log.h"
 #include "manager/acceptor.h"
