@@ -138,20 +138,25 @@ static const char *how_it_ended(const struct ledger_entry *entry, char text[HOW_
     return text;
 }
 
-/* The end of a stay, with a worker or without. */
-static void account(struct record *record, const struct ledger_entry *entry)
+static void log_done(const struct ledger_entry *entry)
 {
     const uint32_t reason = entry->claims.reason;
     char peer[PEER_TEXT_MAX], how[HOW_TEXT], words[CLAIMS_REASON_TEXT];
 
+    log_line("server done with client at %s: %s%s%s", peer_format(&entry->stay->client, peer),
+             how_it_ended(entry, how), reason == 0 ? "" : ", ",
+             reason == 0 ? "" : claims_reason_words(reason, words));
+}
+
+/* The end of a stay, with a worker or without. */
+static void account(struct record *record, const struct ledger_entry *entry)
+{
     record->counts.ended[entry->outcome]++;
     record->counts.bytes_moved += entry->claims.moved;
     record->board.changed = true;
     ledger_write(&record->ledger, entry);
     if (record->config.verbosity >= 1)
-        log_line("server done with client at %s: %s%s%s", peer_format(&entry->stay->client, peer),
-                 how_it_ended(entry, how), reason == 0 ? "" : ", ",
-                 reason == 0 ? "" : claims_reason_words(reason, words));
+        log_done(entry);
 }
 
 static void leave_the_queue(struct record *record, const struct stay *stay, enum outcome outcome)

@@ -76,31 +76,38 @@ static int by_age(const void *a, const void *b)
     return (x->stay.serial > y->stay.serial) - (x->stay.serial < y->stay.serial);
 }
 
+/* The same, with the number that every writing counts up. */
+static int read_sequence(const struct board_view *view, size_t len, uint64_t *sequence)
+{
+    int outcome = read_board(view, len);
+
+    *sequence = ((const struct board_header *)(const void *)view->base)->sequence;
+    return outcome;
+}
+
 /* The seqlock by its reader, with the barriers that answer the writer's: reads all of it between
- * two looks at the number that every writing counts up. Returns 0, or -1 with errno: EBUSY where it
- * was written meanwhile, EINVAL where it is no board. */
+ * two looks at that number. Returns 0, or -1 with errno: EBUSY where it was written meanwhile,
+ * EINVAL where it is no board. */
 static int read_undisturbed(const struct board_view *view)
 {
-    const struct board_header *header = (const void *)view->base;
+    uint64_t before, seen, after;
 
-    if (read_board(view, sizeof *header) < 0)
+    if (read_sequence(view, sizeof(struct board_header), &before) < 0)
         return -1;
-    const uint64_t before = header->sequence;
     errno = EBUSY;
     if (before % 2 != 0)
         return -1;
     __sync_synchronize();
-    if (read_board(view, view->bytes) < 0)
+    if (read_sequence(view, view->bytes, &seen) < 0)
         return -1;
-    const uint64_t seen = header->sequence;
     __sync_synchronize();
-    if (read_board(view, sizeof *header) < 0)
+    if (read_sequence(view, sizeof(struct board_header), &after) < 0)
         return -1;
     errno = EBUSY;
-    if (seen != before || header->sequence != before)
+    if (seen != before || after != before)
         return -1;
     errno = EINVAL;
-    return is_board(header, view->bytes) ? 0 : -1;
+    return is_board((const void *)view->base, view->bytes) ? 0 : -1;
 }
 
 int snapshot_take(struct snapshot *s, const struct board_view *view)
