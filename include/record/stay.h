@@ -4,6 +4,7 @@
 
 #include "common/peer.h"
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct stay {
@@ -17,7 +18,7 @@ struct stay {
     int64_t started_ns; /* io_now_ns(); 0: it has no worker yet, and the rest means nothing */
     int64_t worker;     /* its worker's id */
     uint64_t beside;    /* how many ran when it started, itself included */
-    uint64_t slot;      /* of its worker's claims */
+    size_t slot;        /* of its worker's claims */
 };
 
 #endif

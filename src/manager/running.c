@@ -39,7 +39,7 @@ size_t running_from(const struct running_set *set, struct peer_address source)
  * place a slot, and adding and removing only ever exchange them. */
 size_t running_free_slot(const struct running_set *set)
 {
-    return (size_t)set->members[set->count].stay.slot;
+    return set->members[set->count].stay.slot;
 }
 
 void running_add(struct running_set *set, const struct pending *client)

@@ -136,7 +136,7 @@ static int become_worker(int client_fd, size_t slot, int highest_fd)
  * SIGTERM now ends us, as it should. */
 __attribute__((noreturn)) static void run_child(const struct pending *client, int highest_fd)
 {
-    const size_t slot = (size_t)client->stay.slot;
+    const size_t slot = client->stay.slot;
 
     if (become_worker(client->fd, slot, highest_fd) != 0)
         _exit(WORKER_UNCONFINED);
@@ -149,7 +149,7 @@ __attribute__((noreturn)) static void run_child(const struct pending *client, in
 
 worker_id worker_start(struct pending *client, int highest_fd)
 {
-    claims_clear(claims, (size_t)client->stay.slot);
+    claims_clear(claims, client->stay.slot);
     pid_t child = fork();
 
     if (child == 0)

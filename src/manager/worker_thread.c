@@ -122,10 +122,8 @@ worker_id worker_start(struct pending *client, int highest_fd)
 
     if (worker == NULL)
         return -1; /* ENOMEM: the record stays with the caller */
-    *worker = (struct worker){.id = ++last_id,
-                              .fd = client->fd,
-                              .service = client->service,
-                              .slot = (size_t)client->stay.slot};
+    *worker = (struct worker){
+        .id = ++last_id, .fd = client->fd, .service = client->service, .slot = client->stay.slot};
     claims_clear(claims, worker->slot);
 
     /* Linked in before it runs, and the lock held until pthread_create() has stored its number. */

@@ -59,9 +59,11 @@ static struct board_header *header_of(const struct board *board)
 
 int board_open(struct board *board, const char *path, mode_t mode, const struct board_header *of)
 {
-    size_t waiting = of->max_pending < BOARD_WAITING_MAX ? of->max_pending : BOARD_WAITING_MAX;
+    size_t running = (size_t)of->max_running;
+    size_t waiting =
+        of->max_pending < BOARD_WAITING_MAX ? (size_t)of->max_pending : BOARD_WAITING_MAX;
     size_t bytes =
-        sizeof *of + of->max_running * sizeof(struct board_client) + waiting * sizeof(struct stay);
+        sizeof *of + running * sizeof(struct board_client) + waiting * sizeof(struct stay);
 
     *board = (struct board){.path = path, .fd = -1, .bytes = bytes};
     if (path == NULL)

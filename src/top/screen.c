@@ -130,8 +130,8 @@ static void add_client(struct frame *frame, const struct snapshot *s,
                        (double)claims->moved * 100 / (double)claims->size);
     (void)snprintf(per_second, sizeof per_second, "%s/s",
                    text_bytes(rate_of(s, previous, client), rate));
-    add_line(frame, "%4" PRIu64 " %8" PRId64 " %-21s %-4s %10s %12s %s %6s  %.1000s",
-             client->stay.slot, client->stay.worker, peer_format(&client->stay.client, peer),
+    add_line(frame, "%4zu %8" PRId64 " %-21s %-4s %10s %12s %s %6s  %.1000s", client->stay.slot,
+             client->stay.worker, peer_format(&client->stay.client, peer),
              proto_verb_name(claims->verb), text_bytes((double)claims->moved, moved), per_second,
              percent, text_time(seconds_between(client->stay.started_ns, s->now_ns), age), name);
 }
