@@ -1,6 +1,7 @@
 /* io.h - exact reads and writes on a connection, each with a deadline.
  *
- * Sockets here are non-blocking; a call tries first and sleeps in poll(2) only when it must.
+ * No call here waits in a send or receive: it tries first and sleeps in poll(2) only when it must;
+ * io_be_patient() is the exception.
  * Times are milliseconds of CLOCK_MONOTONIC. Nothing here is resumed after an error. */
 #ifndef FERRY_IO_H
 #define FERRY_IO_H
@@ -13,8 +14,9 @@
 #define IO_NO_DEADLINE INT64_MAX
 
 enum {
-    IO_BUFFER = 2048,   /* what is read ahead of the conversation: a request and more */
-    IO_DRAIN_MS = 1000, /* how long io_finish() waits for the peer to close */
+    IO_BUFFER = 2048,      /* what is read ahead of the conversation: a request and more */
+    IO_DRAIN_MS = 1000,    /* how long io_finish() waits for the peer to close */
+    IO_PATIENCE_MS = 1000, /* the longest a call on a blocking socket waits: see io_bound_waits() */
     /* What a socket takes before it has found a way for it: enough to keep the way busy (`make
      * bench`), and little enough that bytes taken are bytes sent, but for a moment. */
     IO_UNSENT_BYTES = 256 * 1024
@@ -24,6 +26,7 @@ enum {
 struct io_conn {
     int fd;
     size_t start, end; /* the unread bytes are buf[start..end) */
+    bool patient;      /* see io_be_patient() */
     char buf[IO_BUFFER];
 };
 
@@ -53,6 +56,12 @@ size_t io_unread(const struct io_conn *conn);
 /* Adds to the unread bytes. Returns as io_recv_some(); ENOBUFS when the buffer is full. */
 ssize_t io_fill(struct io_conn *conn, int64_t deadline_ms);
 
+/* For the next io_fill() alone: it may wait in recv(2) for as long as the socket's own timeout lets
+ * it, before it looks at its deadline. That is one system call where a wait takes three otherwise.
+ * For sockets that have io_bound_waits(), where the deadline is no sooner than
+ * IO_PATIENCE_MS, or by so much does not matter. */
+void io_be_patient(struct io_conn *conn);
+
 /* Takes up to `len` of the bytes already read; returns how many. Never waits. */
 size_t io_take(struct io_conn *conn, void *data, size_t len);
 
@@ -78,8 +87,9 @@ ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset);
 
 /* Says the last word: half-closes, then reads and discards until the peer closes, IO_DRAIN_MS at
  * most. Closing with unread input would send a reset, and that can destroy what was just sent
- * before the peer has read it (RFC 1122 section 4.2.2.13). The caller still closes `fd`. */
-void io_finish(int fd);
+ * before the peer has read it (RFC 1122 section 4.2.2.13). The caller still closes the descriptor.
+ */
+void io_finish(struct io_conn *conn);
 
 /* Closes `fd` unless it is -1. Never retried: on Linux the descriptor is gone whatever close(2)
  * returns. Keeps errno. */
@@ -96,6 +106,14 @@ int io_highest_fd(void);
  * TCP_NODELAY); a byte sent as urgent is one byte among the others (RFC 6093 section 6); and no
  * more than IO_UNSENT_BYTES wait in the socket for their turn. Best effort. */
 void io_prepare_socket(int fd);
+
+/* What a blocking socket waits for, in a call that is not told to wait for nothing, takes no longer
+ * than IO_PATIENCE_MS (socket(7), SO_RCVTIMEO). Accepted sockets inherit it. Returns 0, or -1 with
+ * errno. */
+int io_bound_waits(int fd);
+
+/* Makes the socket non-blocking, for calls that cannot be told to wait for nothing. */
+void io_never_block(int fd);
 
 /* Hangs up a TCP connection whose peer's machine has vanished after about `timeout_ms`. */
 void io_keepalive(int fd, int timeout_ms);

@@ -50,12 +50,13 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
 void worker_wake_clear(int wake_fd);
 
 /* Starts a worker for `client`, which claims on the page of its slot, and takes over its
- * descriptor. `highest_fd` is the highest that an accepted connection, or the process when it
- * started, has had. Returns its id, or -1 with errno where there is nothing to start it with at the
- * moment (EAGAIN, ENOMEM: fork(2), pthread_create(3)); then the record and its descriptor stay the
- * caller's, to be tried again. A worker process reads the record after its birth: it must not lie
- * in memory that it does not inherit. */
-worker_id worker_start(struct pending *client, int highest_fd);
+ * descriptor. `waiting` clients have a connection in the caller's table of descriptors, and
+ * `highest_fd` is the highest that one of them, or the process when it started, has had. Returns
+ * its id, or -1 with errno where there is nothing to start it with at the moment (EAGAIN, ENOMEM:
+ * fork(2), pthread_create(3)); then the record and its descriptor stay the caller's, to be tried
+ * again. A worker process reads the record after its birth: it must not lie in memory that it does
+ * not inherit. */
+worker_id worker_start(struct pending *client, size_t waiting, int highest_fd);
 
 /* Before the first client: starts a worker that confines itself as all will, serves nobody, and
  * ends; and waits for that. Returns 0 and fills in `end`, where the status is 0, a sandbox_part

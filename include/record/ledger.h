@@ -13,10 +13,11 @@ struct ledger {
     int dir_fd;       /* of its directory, to open it again from inside the sandbox; owned */
     int fd;           /* owned */
     mode_t mode;      /* that it is created with */
-    bool failing;     /* told once, until a line is written again */
-    bool torn;        /* the last line is not whole */
-    const char *kind; /* for the lines: what a worker's id counts, borrowed, */
-    size_t cap;       /* and how many may run at once */
+    struct ledger_line *line; /* that is written; owned; no worker inherits it */
+    bool failing;             /* told once, until a line is written again */
+    bool torn;                /* the last line is not whole */
+    const char *kind;         /* for the lines: what a worker's id counts, borrowed, */
+    size_t cap;               /* and how many may run at once */
 };
 
 /* The end of a stay. */

@@ -17,14 +17,15 @@ enum sandbox_mode {
 };
 
 /* One line of the filter: the system call `number` is allowed where its `argument` (0 to 5), masked
- * with `mask`, is `value`; mask 0: always. Those of its arguments that are named in `not_standard`
- * (a set of SANDBOX_ARG) must be descriptors above standard error: 0 to 2 are the log and whatever
- * else the server was started with. Those in `minus_one` must be -1. With `error` it is refused
- * with that errno instead of EPERM, which is what everything not listed gets. */
+ * with `mask`, is `value`, or `or_value` where that is not 0; mask 0: always. Those of its
+ * arguments that are named in `not_standard` (a set of SANDBOX_ARG) must be descriptors above
+ * standard error: 0 to 2 are the log and whatever else the server was started with. Those in
+ * `minus_one` must be -1. With `error` it is refused with that errno instead of EPERM, which is
+ * what everything not listed gets. */
 struct sandbox_rule {
     int number;
     unsigned argument;
-    uint32_t mask, value;
+    uint32_t mask, value, or_value;
     unsigned not_standard, minus_one;
     int error;
 };

@@ -29,10 +29,10 @@ struct session_config {
 struct service {
     const char *name;
 
-    /* Serves one client on `fd`, a connected non-blocking socket, until the last word is said and
-     * drained, and tells how it goes in `claims`, all 0 before. Borrows all three: the caller
-     * closes `fd`. Logs with log_line(), once per event. Runs in the worker, process or thread: so
-     * no exit(), chdir(), umask(), static buffers. */
+    /* Serves one client on `fd`, a connected socket with io_bound_waits(), until the last word is
+     * said and drained, and tells how it goes in `claims`, all 0 before. Borrows all three: the
+     * caller closes `fd`. Logs with log_line(), once per event. Runs in the worker, process or
+     * thread: so no exit(), chdir(), umask(), static buffers. */
     void (*run)(const struct session_config *config, int fd, struct claims *claims);
 };
 

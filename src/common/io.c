@@ -10,8 +10,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -106,10 +108,11 @@ int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
     return 0;
 }
 
-ssize_t io_recv_some(int fd, void *data, size_t len, int64_t deadline_ms)
+/* The first time as `flags` say. */
+static ssize_t recv_some(int fd, void *data, size_t len, int flags, int64_t deadline_ms)
 {
-    for (unsigned turn = 0;;) {
-        ssize_t got = recv(fd, data, len, MSG_DONTWAIT);
+    for (unsigned turn = 0;; flags = MSG_DONTWAIT) {
+        ssize_t got = recv(fd, data, len, flags);
         if (got >= 0)
             return got;
         if (errno == EAGAIN) {
@@ -121,10 +124,16 @@ ssize_t io_recv_some(int fd, void *data, size_t len, int64_t deadline_ms)
     }
 }
 
+ssize_t io_recv_some(int fd, void *data, size_t len, int64_t deadline_ms)
+{
+    return recv_some(fd, data, len, MSG_DONTWAIT, deadline_ms);
+}
+
 void io_conn_init(struct io_conn *conn, int fd)
 {
     conn->fd = fd;
     conn->start = conn->end = 0;
+    conn->patient = false;
 }
 
 size_t io_unread(const struct io_conn *conn)
@@ -140,11 +149,17 @@ ssize_t io_fill(struct io_conn *conn, int64_t deadline_ms)
         errno = ENOBUFS;
         return -1;
     }
-    ssize_t got =
-        io_recv_some(conn->fd, conn->buf + conn->end, sizeof conn->buf - conn->end, deadline_ms);
+    ssize_t got = recv_some(conn->fd, conn->buf + conn->end, sizeof conn->buf - conn->end,
+                            conn->patient ? 0 : MSG_DONTWAIT, deadline_ms);
+    conn->patient = false;
     if (got > 0)
         conn->end += (size_t)got;
     return got;
+}
+
+void io_be_patient(struct io_conn *conn)
+{
+    conn->patient = true;
 }
 
 size_t io_take(struct io_conn *conn, void *data, size_t len)
@@ -239,16 +254,15 @@ ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset)
     return pwrite(fd, data, len, offset); /* the offset goes in two halves, by rules of its own */
 }
 
-void io_finish(int fd)
+void io_finish(struct io_conn *conn)
 {
-    char discarded[IO_BUFFER];
     int64_t deadline_ms = io_now_ms() + IO_DRAIN_MS;
 
-    if (shutdown(fd, SHUT_WR) < 0)
+    if (shutdown(conn->fd, SHUT_WR) < 0)
         return;
-    while (io_now_ms() < deadline_ms &&
-           io_recv_some(fd, discarded, sizeof discarded, deadline_ms) > 0)
-        ;
+    do
+        conn->start = conn->end = 0;
+    while (io_fill(conn, deadline_ms) > 0 && io_now_ms() < deadline_ms);
 }
 
 void io_close(int fd)
@@ -292,6 +306,22 @@ void io_prepare_socket(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+}
+
+int io_bound_waits(int fd)
+{
+    const struct timeval most = {.tv_sec = IO_PATIENCE_MS / 1000,
+                                 .tv_usec = IO_PATIENCE_MS % 1000 * 1000};
+
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most) < 0)
+        return -1;
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+}
+
+void io_never_block(int fd)
+{
+    int on = 1;
+    (void)ioctl(fd, FIONBIO, &on);
 }
 
 void io_keepalive(int fd, int timeout_ms)

@@ -22,7 +22,9 @@ enum { TEMP_ATTEMPTS = 10000, LOCK_ATTEMPTS = 1000 /* a millisecond each */ };
 
 bool staged_is_temp_name(const char *name)
 {
-    return strncasecmp(name, STAGED_PREFIX, sizeof STAGED_PREFIX - 1) == 0;
+    /* Nearly every name differs in its first character. */
+    return name[0] == STAGED_PREFIX[0] &&
+           strncasecmp(name, STAGED_PREFIX, sizeof STAGED_PREFIX - 1) == 0;
 }
 
 static void set_temp_name(struct staged *staged, int number)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 enum {
+    SMALL_BYTES = 16 * 1024,            /* what a socket takes at once, and the last word besides */
     SEND_CHUNK = 1024 * 1024,           /* how often a sender looks whether the peer spoke */
     RECEIVE_CHUNK = 16 * 1024,          /* the buffer; on the stack, which may be a small one */
     PIPE_BYTES = 1024 * 1024,           /* the pipe; from so many bytes on it is worth making one */
@@ -161,7 +162,10 @@ enum transfer_end transfer_send(const struct transfer *transfer)
     int sock_fd = transfer->conn->fd;
     struct pace pace = start_pace(transfer, true);
     short events = transfer->heed_peer ? POLLOUT | POLLIN : POLLOUT;
+    bool small = transfer->size <= SMALL_BYTES && !transfer->heed_peer;
 
+    if (!small)
+        io_never_block(sock_fd);
     for (uint64_t left = transfer->size; left > 0;) {
         if (transfer->heed_peer && is_ready(sock_fd, POLLIN))
             return TRANSFER_HEARD;
@@ -181,7 +185,7 @@ enum transfer_end transfer_send(const struct transfer *transfer)
             return is_file_error(errno) ? TRANSFER_FILE : TRANSFER_PEER;
         }
     }
-    return see_off(&pace);
+    return small ? TRANSFER_DONE : see_off(&pace);
 }
 
 static bool is_all_zeros(const char *data, size_t len)
@@ -230,6 +234,7 @@ static void open_pipe(struct inflow *in)
     in->pipe_fds[0] = in->pipe_fds[1] = -1;
     if (!in->transfer->reads_zero || in->transfer->size < PIPE_BYTES)
         return;
+    io_never_block(in->transfer->conn->fd);
     if (pipe2(in->pipe_fds, O_CLOEXEC) == 0 &&
         fcntl(in->pipe_fds[1], F_SETPIPE_SZ, PIPE_BYTES) >= PIPE_BYTES)
         return;

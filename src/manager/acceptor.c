@@ -26,7 +26,7 @@ static int listen_on(const struct sockaddr *address, socklen_t len, bool both, i
     /* Accepted sockets inherit these: set once here instead of once per client. */
     io_prepare_socket(fd);
     io_keepalive(fd, timeout_ms);
-    if (bind(fd, address, len) < 0 || listen(fd, BACKLOG) < 0)
+    if (io_bound_waits(fd) < 0 || bind(fd, address, len) < 0 || listen(fd, BACKLOG) < 0)
         goto fail;
     return fd;
 fail:
@@ -159,7 +159,7 @@ enum accept_result acceptor_take(struct acceptor *acceptor, const struct listene
     socklen_t len = sizeof stay->connection;
 
     *client = (struct pending){.service = listener->service};
-    client->fd = accept4(listener->fd, &stay->connection.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    client->fd = accept4(listener->fd, &stay->connection.any, &len, SOCK_CLOEXEC);
     if (client->fd >= 0) {
         stay->client = stay->connection;
         stay->serial = ++acceptor->serial;

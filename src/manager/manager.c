@@ -15,7 +15,6 @@
 
 enum {
     TICK_MS = 1000,         /* the lab's second: the longest the loop sleeps */
-    ACCEPT_BATCH = 64,      /* clients taken before the loop looks at its workers again */
     FORCE_AFTER_MS = 1000,  /* from a worker's SIGTERM to its SIGKILL */
     GIVE_UP_AFTER_MS = 1000 /* from its SIGKILL to leaving without it */
 };
@@ -27,11 +26,17 @@ static void reap_stopped(struct manager *m)
     struct worker_end end;
     struct pending client;
 
+    if (!m->reap_due) /* nobody has ended since the last time */
+        return;
+    m->reap_due = false;
     /* Also where nobody runs: as pid 1 of a container we adopt what others leave behind. */
     while (worker_reap(&end)) {
-        if (running_remove(&m->running, end.id, &client))
-            record_ended(m->record, &client.stay,
-                         (struct ending){end.signal, end.status == WORKER_UNCONFINED, m->ending});
+        if (!running_remove(&m->running, end.id, &client))
+            continue;
+        record_ended(m->record, &client.stay,
+                     (struct ending){end.signal, end.status == WORKER_UNCONFINED, m->ending});
+        if (m->running.count == 0) /* whom we adopted, the next tick finds */
+            return;
     }
 }
 
@@ -91,24 +96,25 @@ static void admit(struct manager *m, struct pending *client)
         enqueue(m, client);
 }
 
+/* One client, since one is there; poll(2) tells of the next one for less than an accept(2) that
+ * finds nobody. */
 static void accept_from(struct manager *m, const struct listener *listener)
 {
     struct pending client;
 
-    for (int i = 0; i < ACCEPT_BATCH && !pending_full(&m->queue); i++) {
-        switch (acceptor_take(m->acceptor, listener, &client)) {
-        case ACCEPT_CLIENT:
-            admit(m, &client);
-            break;
-        case ACCEPT_LOST:
-            break;
-        case ACCEPT_NONE:
-            return;
-        case ACCEPT_STARVED:
-            record_paused(m->record, errno);
-            m->accept_paused = true;
-            return;
-        }
+    if (pending_full(&m->queue)) /* by those of another listener */
+        return;
+    switch (acceptor_take(m->acceptor, listener, &client)) {
+    case ACCEPT_CLIENT:
+        admit(m, &client);
+        break;
+    case ACCEPT_LOST:
+    case ACCEPT_NONE:
+        break;
+    case ACCEPT_STARVED:
+        record_paused(m->record, errno);
+        m->accept_paused = true;
+        break;
     }
 }
 
@@ -125,6 +131,13 @@ static bool stop_requested(struct manager *m)
         return true;
     record_reopen(m->record);
     return false;
+}
+
+/* A worker has ended. */
+static void heed_wake(struct manager *m)
+{
+    worker_wake_clear(m->wake_fd);
+    m->reap_due = true;
 }
 
 enum { SLOT_STOP, SLOT_WAKE, SLOT_LISTEN, SLOTS = SLOT_LISTEN + ACCEPTOR_LISTENERS_MAX };
@@ -159,7 +172,7 @@ static void sleep_once(struct manager *m, int timeout_ms)
     if (slots[SLOT_STOP].revents != 0)
         m->stopping = stop_requested(m);
     if (slots[SLOT_WAKE].revents != 0)
-        worker_wake_clear(m->wake_fd);
+        heed_wake(m);
     for (size_t i = SLOT_LISTEN; i < count; i++)
         if (slots[i].revents != 0)
             accept_from(m, &m->acceptor->listeners[i - SLOT_LISTEN]);
@@ -209,6 +222,8 @@ static void wait_for_event(struct manager *m, int timeout_ms)
         sleep_once(m, keep_record(m, left_ms));
         left_ms = until_ms - io_now_ms();
     } while (m->policy->tick_only && !m->stopping && left_ms > 0);
+    if (left_ms <= 0) /* whatever we were told, or were not */
+        m->reap_due = true;
 }
 
 /* ---- starting ---- */
@@ -246,7 +261,7 @@ static bool start_next(struct manager *m)
     client.stay.slot = running_free_slot(&m->running);
     client.stay.beside = m->running.count + 1;
     client.stay.started_ns = io_now_ns();
-    client.stay.worker = worker_start(&client, m->highest_fd);
+    client.stay.worker = worker_start(&client, m->queue.count, m->highest_fd);
     if (client.stay.worker < 0) {
         record_no_worker(m->record, errno);
         return false;
@@ -269,6 +284,7 @@ static bool wait_for_workers(struct manager *m, int timeout_ms)
     int64_t until_ms = io_now_ms() + timeout_ms;
 
     for (;;) {
+        m->reap_due = true;
         reap_stopped(m);
         log_catch_up();
         int64_t left_ms = until_ms - io_now_ms();

@@ -7,6 +7,7 @@
 #include "common/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -22,15 +23,24 @@ const size_t worker_fds = 0;
 /* What glibc's fork(3) asks for besides; the child's thread number is stored, nothing more. */
 enum { FORK_FLAGS = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID };
 
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE                                                                        \
+    2U /* close_range(2); a header older than its kernel has no name for it */
+#endif
+
 const struct sandbox_rule worker_rules[] = {
     /* fork(3) and nothing else: no threads, no namespaces. */
-    {.number = SYS_clone, .argument = 0, .mask = ~(uint32_t)FORK_FLAGS, .value = SIGCHLD},
+    {.number = SYS_clone,
+     .argument = 0,
+     .mask = ~(uint32_t)(FORK_FLAGS | CLONE_FILES), /* see "bays" */
+     .value = SIGCHLD},
 #ifdef SYS_fork
     {.number = SYS_fork}, /* musl, where the kernel has it */
 #endif
     {.number = SYS_wait4},
     {.number = SYS_kill},
     {.number = SYS_close_range, .not_standard = SANDBOX_ARG(0)},
+    {.number = SYS_dup3, .not_standard = SANDBOX_ARG(0) | SANDBOX_ARG(1)},
     {.number = SYS_set_robust_list},
     {.number = SYS_prctl, .argument = 0, .mask = ~0U, .value = PR_SET_PDEATHSIG},
 };
@@ -60,8 +70,12 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
     sigaddset(&child_ended, SIGCHLD);
     if (sigprocmask(SIG_BLOCK, &child_ended, NULL) < 0)
         return -1;
-    /* Whatever we were started with, SIGTERM ends a worker: that is how it is told to end. */
+    /* Whatever we were started with, SIGTERM ends a worker: that is how it is told to end. Ctrl-C
+     * reaches the whole foreground group, and `pkill -HUP ferryd` every process of that name, but
+     * the parent decides what they mean. */
     sigdelset(&inherited_mask, SIGTERM);
+    sigaddset(&inherited_mask, SIGINT);
+    sigaddset(&inherited_mask, SIGHUP);
     if (signal(SIGTERM, SIG_DFL) == SIG_ERR)
         return -1;
     return signalfd(-1, &child_ended, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -70,9 +84,9 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
 void worker_wake_clear(int wake_fd)
 {
     struct signalfd_siginfo info;
-    /* One SIGCHLD may stand for many children, so what it says is of no interest. */
-    while (read(wake_fd, &info, sizeof info) > 0)
-        ;
+    /* One SIGCHLD may stand for many children, so what it says is of no interest; and there is one
+     * at most, since standard signals do not queue (signal(7)). */
+    (void)!read(wake_fd, &info, sizeof info);
 }
 
 /* More than the parent ever opens for itself. Each of those took the lowest number that was free,
@@ -89,9 +103,16 @@ static void close_between(unsigned first, unsigned last, unsigned highest)
         io_close((int)fd);
 }
 
-static int by_number(const void *a, const void *b)
+/* Not qsort(3): a child would touch one more part of libc. */
+static void sort(int *fds, size_t count)
 {
-    return *(const int *)a - *(const int *)b;
+    for (size_t i = 1; i < count; i++) {
+        int fd = fds[i];
+        size_t at = i;
+        for (; at > 0 && fds[at - 1] > fd; at--)
+            fds[at] = fds[at - 1];
+        fds[at] = fd;
+    }
 }
 
 /* Closes every descriptor above standard error but those. CLOEXEC does nothing without exec: the
@@ -102,7 +123,7 @@ static void close_inherited(int client_fd, int highest_fd)
     int kept[] = {client_fd, session_config->root_fd, session_config->proc_fd};
     unsigned next = STDERR_FILENO + 1, highest = (unsigned)highest_fd + OWN_FDS_MAX;
 
-    qsort(kept, sizeof kept / sizeof kept[0], sizeof kept[0], by_number);
+    sort(kept, sizeof kept / sizeof kept[0]);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         if (kept[i] < (int)next) /* -1: there is none */
             continue;
@@ -112,14 +133,103 @@ static void close_inherited(int client_fd, int highest_fd)
     close_between(next, ~0U, highest);
 }
 
+/* ---- bays ----
+ *
+ * fork(2) copies the table of descriptors, and the child closes what it has no business with: where
+ * a thousand clients wait, that costs more than all else. So where many wait, the child is born
+ * with the parent's own table, and takes a copy of its first part only (close_range(2),
+ * CLOSE_RANGE_UNSHARE). What it needs must have low numbers, then: some are kept free from the
+ * start, the bays, and the connection is put into one of these.
+ *
+ * The child may take its time, and the parent waits for nothing: it leaves the connection in the
+ * bay until the child has been reaped. */
+
+enum {
+    CROWD = 128, /* who wait, from which on it is worth it */
+    BAYS_MAX = 1024,
+    BAYS_WORTH_FDS = 1024 /* where the parent may have fewer descriptors, there is no long line */
+};
+
+static struct {
+    int first;               /* the number of bay 0; higher than all that a child needs */
+    size_t count, taken;     /* there is none where the kernel cannot do it */
+    pid_t tenants[BAYS_MAX]; /* 0: free */
+} bays;
+
+static void clear_bay(size_t bay)
+{
+    (void)dup3(session_config->root_fd, bays.first + (int)bay, O_CLOEXEC); /* keeps the number */
+    bays.tenants[bay] = 0;
+    bays.taken--;
+}
+
+/* Returns the bay that the connection is in now, or -1 where there is no room. */
+static int park(int fd)
+{
+    for (size_t bay = 0; bay < bays.count; bay++) {
+        if (bays.tenants[bay] != 0)
+            continue;
+        if (dup3(fd, bays.first + (int)bay, O_CLOEXEC) < 0)
+            return -1;
+        bays.tenants[bay] = -1; /* whoever is born next */
+        bays.taken++;
+        return (int)bay;
+    }
+    return -1;
+}
+
+static void leave_bay_of(pid_t child)
+{
+    for (size_t bay = 0; bay < bays.count && bays.taken > 0; bay++)
+        if (bays.tenants[bay] == child) {
+            clear_bay(bay);
+            return;
+        }
+}
+
+static void close_bays(void)
+{
+    while (bays.count > 0)
+        io_close(bays.first + (int)--bays.count);
+}
+
+/* One for each slot, above what the parent has open for itself. Nobody is accepted before. */
+static void open_bays(int highest_fd)
+{
+    size_t slots = claims->bytes / claims->distance;
+
+    int needed[] = {session_config->root_fd, session_config->proc_fd, sandbox->worker_fd};
+
+    bays.first = highest_fd + 1;
+    for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+        if (needed[i] >= bays.first)
+            bays.first = needed[i] + 1;
+    if (sysconf(_SC_OPEN_MAX) < BAYS_WORTH_FDS)
+        return;
+    while (bays.count < slots && bays.count < BAYS_MAX &&
+           dup3(session_config->root_fd, bays.first + (int)bays.count, O_CLOEXEC) >= 0)
+        bays.count++;
+}
+
+/* Gives this process a table of descriptors of its own, of which those above `last` are not. Where
+ * that fails it must not close anything. */
+static int unshare_up_to(int last)
+{
+    return (int)syscall(SYS_close_range, (unsigned)last + 1, ~0U, CLOSE_RANGE_UNSHARE);
+}
+
+/* ---- a worker's life ---- */
+
 /* What makes a child of the server a worker. The order matters:
  * 1. ask to be ended with the parent, then see whether it had ended before we asked;
  * 2. let go of the parent's memory, so that no other client depends on us;
  * 3. give up what only the parent needs, while the descriptors for that are there;
- * 4. let go of its descriptors, too.
+ * 4. let go of its descriptors, too. A child in a bay has the parent's own until it has a copy.
  * Returns 0, or what could not be done, as worker_try(); then it must not go on. */
-static int become_worker(int client_fd, size_t slot, int highest_fd)
+static int become_worker(int client_fd, bool in_bay, size_t slot, int highest_fd)
 {
+    if (in_bay && unshare_up_to(client_fd) < 0)
+        return WORKER_SHARES;
     /* SIGTERM, not SIGKILL: an upload may finish taking its name (staged.c). */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent_pid)
         return WORKER_ORPHANED;
@@ -131,31 +241,51 @@ static int become_worker(int client_fd, size_t slot, int highest_fd)
     return missing;
 }
 
-/* The child's life. Ctrl-C reaches the whole foreground group, and `pkill -HUP ferryd` every
- * process of that name, but the parent decides what they mean; only then it opens up to signals:
- * SIGTERM now ends us, as it should. */
-__attribute__((noreturn)) static void run_child(const struct pending *client, int highest_fd)
+/* The child's life. Only as a worker it opens up to signals: SIGTERM now ends us, as it should. */
+__attribute__((noreturn)) static void run_child(const struct pending *client, int fd, bool in_bay,
+                                                int highest_fd)
 {
     const size_t slot = client->stay.slot;
 
-    if (become_worker(client->fd, slot, highest_fd) != 0)
+    if (become_worker(fd, in_bay, slot, highest_fd) != 0)
         _exit(WORKER_UNCONFINED);
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    sigprocmask(SIG_SETMASK, &inherited_mask, NULL);
-    client->service->run(session_config, client->fd, claims_of(claims, slot));
+    pthread_sigmask(SIG_SETMASK, &inherited_mask, NULL);
+    client->service->run(session_config, fd, claims_of(claims, slot));
     _exit(0);
 }
 
-worker_id worker_start(struct pending *client, int highest_fd)
+/* fork(3) without what it does for programs with threads, which costs a child some pages. Not every
+ * libc has it. */
+extern pid_t _Fork(void) __attribute__((weak));
+
+static pid_t fork_child(void)
+{
+    return _Fork != NULL ? _Fork() : fork();
+}
+
+/* The same for a child that is to share the table of descriptors, for which no libc has a function
+ * (its own clone(2) wants another stack). What a libc knows of itself is the parent's then: nothing
+ * here asks for it (raise(3) would). */
+static pid_t fork_sharing(void)
+{
+    return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+}
+
+worker_id worker_start(struct pending *client, size_t waiting, int highest_fd)
 {
     claims_clear(claims, client->stay.slot);
-    pid_t child = fork();
+    int bay = waiting < CROWD ? -1 : park(client->fd);
+    bool in_bay = bay >= 0;
+    pid_t child = in_bay ? fork_sharing() : fork_child();
 
     if (child == 0)
-        run_child(client, highest_fd);
+        run_child(client, in_bay ? bays.first + bay : client->fd, in_bay, highest_fd);
+    if (child < 0 && in_bay)
+        clear_bay((size_t)bay);
     if (child < 0)
         return -1;
+    if (in_bay)
+        bays.tenants[bay] = child;
     io_close(client->fd);
     client->fd = -1;
     return child;
@@ -170,14 +300,14 @@ static struct worker_end how_it_ended(pid_t child, int status)
     };
 }
 
-int worker_try(struct worker_end *end, int highest_fd)
+/* With `fd` -1, or that of a bay. */
+static int try_child(struct worker_end *end, int fd, int highest_fd)
 {
-    const int nobody = -1;
     int status;
-    pid_t child = fork();
+    pid_t child = fd < 0 ? fork_child() : fork_sharing();
 
     if (child == 0) {
-        int missing = become_worker(nobody, 0, highest_fd);
+        int missing = become_worker(fd, fd >= 0, 0, highest_fd);
         if (missing == 0)
             claims_clear(claims, 0); /* it must have kept that page */
         _exit(missing);
@@ -191,6 +321,26 @@ int worker_try(struct worker_end *end, int highest_fd)
     return 0;
 }
 
+/* Without bays all goes well, too. */
+static void try_bays(int highest_fd)
+{
+    struct worker_end end;
+
+    open_bays(highest_fd);
+    if (bays.count == 0 || try_child(&end, bays.first, highest_fd) < 0 || end.status != 0 ||
+        end.signal != 0)
+        close_bays();
+}
+
+int worker_try(struct worker_end *end, int highest_fd)
+{
+    if (try_child(end, -1, highest_fd) < 0)
+        return -1;
+    if (end->status == 0 && end->signal == 0)
+        try_bays(highest_fd);
+    return 0;
+}
+
 bool worker_reap(struct worker_end *end)
 {
     int status;
@@ -198,6 +348,7 @@ bool worker_reap(struct worker_end *end)
 
     if (child <= 0)
         return false;
+    leave_bay_of(child);
     *end = how_it_ended(child, status);
     return true;
 }

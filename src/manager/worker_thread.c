@@ -114,12 +114,12 @@ int worker_try(struct worker_end *end, int highest_fd)
     return error == 0 ? 0 : -1;
 }
 
-worker_id worker_start(struct pending *client, int highest_fd)
+worker_id worker_start(struct pending *client, size_t waiting, int highest_fd)
 {
     struct worker *worker = malloc(sizeof *worker);
 
-    (void)highest_fd; /* there is one table of descriptors for all */
-
+    (void)waiting; /* there is one table of descriptors for all */
+    (void)highest_fd;
     if (worker == NULL)
         return -1; /* ENOMEM: the record stays with the caller */
     *worker = (struct worker){

@@ -5,6 +5,7 @@
 
 #include "common/io.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/path.h"
 #include "common/text.h"
 #include "record/claims_reader.h"
@@ -18,6 +19,11 @@
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 16 * 1024, WALL_TEXT = 40 };
+
+struct ledger_line {
+    char text[LINE_MAX_BYTES];
+    size_t len;
+};
 
 /* ---- opening ---- */
 
@@ -55,6 +61,9 @@ int ledger_open(struct ledger *ledger, const char *path, mode_t mode, const char
         .path = path, .dir_fd = -1, .fd = -1, .mode = mode, .kind = kind, .cap = cap};
     if (path == NULL)
         return 0;
+    ledger->line = memory_private(sizeof *ledger->line);
+    if (ledger->line == NULL)
+        return -1;
     ledger->dir_fd = path_open_directory(path, O_PATH);
     if (ledger->dir_fd < 0)
         return -1;
@@ -70,6 +79,7 @@ void ledger_close(struct ledger *ledger)
 {
     io_close(ledger->fd);
     io_close(ledger->dir_fd);
+    memory_free(ledger->line, sizeof *ledger->line);
     *ledger = (struct ledger){.dir_fd = -1, .fd = -1};
 }
 
@@ -97,12 +107,8 @@ void ledger_reopen(struct ledger *ledger)
 
 /* ---- a line ---- */
 
-struct line {
-    char text[LINE_MAX_BYTES];
-    size_t len;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct line *line, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add(struct ledger_line *line, const char *format,
+                                                      ...)
 {
     size_t room = sizeof line->text - line->len;
     va_list args;
@@ -131,7 +137,7 @@ static unsigned escaped_point(const char *text, size_t len)
 
 /* A JSON string (RFC 8259 section 7). A byte that is not UTF-8 becomes \udcHH, a lone surrogate:
  * no text has one, so nothing is lost (PEP 383 does the same). */
-static void add_string(struct line *line, const char *key, const char *text)
+static void add_string(struct ledger_line *line, const char *key, const char *text)
 {
     add(line, "\"%s\":\"", key);
     while (*text != '\0') {
@@ -165,7 +171,7 @@ static const char *format_wall(int64_t wall_ns, char text[WALL_TEXT])
 
 /* One moment, twice: "accepted" by the calendar and "accepted_ns" by the monotonic clock; 0 is
  * never. The calendar is read once, at accept, so that one line's times are consistent. */
-static void add_time(struct line *line, const struct stay *stay, const char *key, int64_t ns)
+static void add_time(struct ledger_line *line, const struct stay *stay, const char *key, int64_t ns)
 {
     if (ns == 0) {
         add(line, "\"%s\":null,\"%s_ns\":null,", key, key);
@@ -184,7 +190,7 @@ static int64_t within(int64_t ns, int64_t from, int64_t to)
     return ns < from ? from : ns > to ? to : ns;
 }
 
-static void add_worker(struct line *line, const struct stay *stay, const char *kind)
+static void add_worker(struct ledger_line *line, const struct stay *stay, const char *kind)
 {
     if (stay->started_ns == 0)
         add(line, "\"worker\":null,\"running\":null,");
@@ -193,7 +199,7 @@ static void add_worker(struct line *line, const struct stay *stay, const char *k
     add(line, "\"kind\":\"%s\",\"place\":%" PRIu64 ",", kind, stay->place);
 }
 
-static void add_request(struct line *line, const struct ledger_entry *entry)
+static void add_request(struct ledger_line *line, const struct ledger_entry *entry)
 {
     const struct claims *claims = &entry->claims;
 
@@ -206,7 +212,7 @@ static void add_request(struct line *line, const struct ledger_entry *entry)
     add(line, "\"size\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", claims->size, claims->moved);
 }
 
-static void add_reason(struct line *line, uint32_t reason)
+static void add_reason(struct ledger_line *line, uint32_t reason)
 {
     if (reason == 0) {
         add(line, "\"reason\":null,");
@@ -216,7 +222,7 @@ static void add_reason(struct line *line, uint32_t reason)
     add(line, "\"reason\":\"%s\",", claims_reason_name(reason, text));
 }
 
-static void add_outcome(struct line *line, const struct ledger_entry *entry)
+static void add_outcome(struct ledger_line *line, const struct ledger_entry *entry)
 {
     if (entry->outcome == OUTCOME_REFUSED)
         add_string(line, "error", entry->claims.error);
@@ -231,7 +237,7 @@ static void add_outcome(struct line *line, const struct ledger_entry *entry)
 }
 
 /* Where a full disk cut the last line short, this one starts on a line of its own. */
-static void compose(struct line *line, const struct ledger_entry *entry,
+static void compose(struct ledger_line *line, const struct ledger_entry *entry,
                     const struct ledger *ledger)
 {
     const struct stay *stay = entry->stay;
@@ -256,13 +262,13 @@ static void compose(struct line *line, const struct ledger_entry *entry,
 
 void ledger_write(struct ledger *ledger, const struct ledger_entry *entry)
 {
-    struct line line;
+    struct ledger_line *line = ledger->line;
 
     if (ledger->path == NULL)
         return;
-    compose(&line, entry, ledger);
-    ssize_t written = write(ledger->fd, line.text, line.len);
-    if (written == (ssize_t)line.len) {
+    compose(line, entry, ledger);
+    ssize_t written = write(ledger->fd, line->text, line->len);
+    if (written == (ssize_t)line->len) {
         ledger->failing = ledger->torn = false;
         return;
     }

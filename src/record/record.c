@@ -46,14 +46,12 @@ void record_close(struct record *record)
 /* ---- what was decided ---- */
 
 /* One of -vv's lines: the time since the start, and what was decided. */
-__attribute__((format(printf, 2, 3))) static void decision(const struct record *record,
-                                                           const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void tell_decision(const struct record *record,
+                                                                const char *format, ...)
 {
     char text[LOG_LINE_MAX];
     va_list args;
 
-    if (record->config.verbosity < 2)
-        return;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -61,6 +59,11 @@ __attribute__((format(printf, 2, 3))) static void decision(const struct record *
     log_line("manager %" PRId64 ".%03d s: %s (%" PRIu64 " running, %" PRIu64 " waiting)", ms / 1000,
              (int)(ms % 1000), text, record->counts.running, record->counts.waiting);
 }
+
+/* Where nobody asked for them, they cost nothing: after each fork(2), the parent's next write to a
+ * page of its stack copies the page, and the text above takes one. */
+#define decision(record, ...)                                                                      \
+    ((record)->config.verbosity < 2 ? (void)0 : tell_decision((record), __VA_ARGS__))
 
 void record_note(const struct record *record, const char *text)
 {
@@ -108,10 +111,11 @@ void record_queued(struct record *record, const struct stay *stay)
     record->counts.accepted++;
     record->counts.waiting++;
     record->board.changed = true;
+    if (record->config.verbosity < 1)
+        return;
     (void)peer_format(&stay->client, client);
     (void)peer_format(&stay->connection, connection);
-    if (record->config.verbosity >= 1)
-        log_line("server connected to client at %s", client);
+    log_line("server connected to client at %s", client);
     bool handed_on = strcmp(client, connection) != 0;
     decision(record, "client %" PRIu64 " queued, %s%s%s", stay->serial, client,
              handed_on ? " by way of " : "", handed_on ? connection : "");

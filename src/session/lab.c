@@ -35,6 +35,13 @@ static int64_t turn_deadline(const struct session *s)
     return io_now_ms() + s->config->turn_ms;
 }
 
+/* The same, for a turn of which nothing has been read. */
+static int64_t begin_turn(struct session *s)
+{
+    io_be_patient(&s->conn);
+    return turn_deadline(s);
+}
+
 /* A client that does not listen any more is no failure yet: it may have said all it has to say and
  * left. What it did not say, the next turn will miss. */
 static int say(struct session *s, const void *words, size_t len)
@@ -182,7 +189,8 @@ static void log_request(const struct session *s)
 
 static void claim_request(struct session *s)
 {
-    (void)snprintf(s->claims->name, sizeof s->claims->name, "%s", s->parsed.name);
+    /* It is a part of s->request, which is no longer than what is claimed of it. */
+    memcpy(s->claims->name, s->parsed.name, strlen(s->parsed.name) + 1);
     s->claims->verb = s->parsed.verb;
 }
 
@@ -255,11 +263,11 @@ static enum outcome send_file(struct session *s, int file_fd, uint64_t size)
 {
     if (say_word(s, PROTO_OK) < 0)
         return break_off(s);
-    int64_t deadline_ms = turn_deadline(s);
+    int64_t deadline_ms = begin_turn(s);
     if (skip_repetition(s, deadline_ms) < 0 ||
         io_expect_word(&s->conn, PROTO_READY, deadline_ms) < 0)
         return break_off(s);
-    if (say_size(s, size) < 0 || io_expect_word(&s->conn, PROTO_OK, turn_deadline(s)) < 0)
+    if (say_size(s, size) < 0 || io_expect_word(&s->conn, PROTO_OK, begin_turn(s)) < 0)
         return break_off(s);
     log_moving(s, "sending", size);
     struct transfer transfer = begin_transfer(s, file_fd, size);
@@ -274,7 +282,7 @@ static enum outcome send_file(struct session *s, int file_fd, uint64_t size)
 static int read_size(struct session *s, uint64_t *size)
 {
     unsigned char wire[PROTO_SIZE_LEN];
-    int64_t deadline_ms = turn_deadline(s);
+    int64_t deadline_ms = begin_turn(s);
 
     if (skip_repetition(s, deadline_ms) < 0)
         return -1;
@@ -413,7 +421,7 @@ static enum outcome serve(struct session *s, struct grant *grant, int error)
  * deletion, which nothing would expose, we listen for the rest of it. */
 static enum outcome answer_request(struct session *s)
 {
-    int64_t deadline_ms = turn_deadline(s);
+    int64_t deadline_ms = begin_turn(s);
     struct grant grant = {.file_fd = -1};
     enum proto_parse parse = PROTO_INCOMPLETE;
     int error = 0; /* why it could not be prepared */
@@ -449,7 +457,8 @@ static void lab_run(const struct session_config *config, int fd, struct claims *
         (void)answer_request(&s);
     else
         (void)break_off(&s);
-    io_finish(fd);
+    io_be_patient(&s.conn);
+    io_finish(&s.conn);
 }
 
 const struct service lab_service = {.name = "lab", .run = lab_run};

@@ -167,7 +167,12 @@ static const struct sandbox_rule common_rules[] = {
 #ifdef SYS_poll
     {.number = SYS_poll},
 #endif
-    {.number = SYS_ioctl, .argument = 1, .mask = ~0U, .value = SIOCOUTQ, .not_standard = ARG_0},
+    {.number = SYS_ioctl,
+     .argument = 1,
+     .mask = ~0U,
+     .value = SIOCOUTQ,
+     .or_value = FIONBIO,
+     .not_standard = ARG_0},
     {.number = SYS_getsockopt,
      .argument = 2,
      .mask = ~0U,
@@ -288,6 +293,8 @@ static void emit_rule(struct filter *filter, const struct sandbox_rule *rule)
     if (rule->mask != 0) {
         emit_load_argument(filter, rule->argument);
         emit(filter, BPF_ALU | BPF_AND | BPF_K, rule->mask, 0, 0);
+        if (rule->or_value != 0) /* past the check of the other one */
+            emit(filter, BPF_JMP | BPF_JEQ | BPF_K, rule->or_value, 2, 0);
         emit_check(filter, BPF_JEQ, rule->value);
     }
     emit(filter, BPF_RET | BPF_K, verdict, 0, 0);
@@ -336,7 +343,9 @@ static bool lower_limit(int resource, uint64_t value)
         uint64_t soft, hard;
     } limit;
 
-    if (syscall(SYS_prlimit64, 0, resource, NULL, &limit) < 0)
+    if (value == 0) /* nothing is lower */
+        limit.soft = limit.hard = 0;
+    else if (syscall(SYS_prlimit64, 0, resource, NULL, &limit) < 0)
         return false;
     if (limit.hard > value)
         limit.hard = value;

@@ -34,10 +34,12 @@ void __wrap_log_open(const char *name, int lines_fd);
 static void say_hello(const struct session_config *config, int fd, struct claims *claims)
 {
     static const char word[] = "hello\n";
+    struct io_conn conn;
 
     if (io_send_all(fd, word, sizeof word - 1, io_now_ms() + config->turn_ms) == 0)
         claims->outcome = OUTCOME_DONE;
-    io_finish(fd);
+    io_conn_init(&conn, fd);
+    io_finish(&conn);
 }
 
 static const struct service hello_service = {.name = "hello", .run = say_hello};

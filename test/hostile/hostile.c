@@ -184,7 +184,7 @@ static void hostile_run(const struct session_config *config, int fd, struct clai
         list_deeds(fd);
     else if (strncmp(line, "DEED ", 5) == 0)
         try_deed(&stage, line + 5);
-    io_finish(fd);
+    io_finish(&conn);
 }
 
 const struct service lab_service = {.name = "hostile", .run = hostile_run};

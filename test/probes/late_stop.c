@@ -45,7 +45,7 @@ int main(void)
         return untried("socketpair");
     const int number = ended[0];
     struct pending client = {.fd = number, .service = &nothing};
-    worker_id id = worker_start(&client, client.fd);
+    worker_id id = worker_start(&client, 0, client.fd);
     struct pollfd slot = {.fd = wake_fd, .events = POLLIN};
     if (id < 0 || poll(&slot, 1, PATIENCE_MS) != 1)
         return untried("worker_start");
