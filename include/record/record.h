@@ -29,8 +29,9 @@ struct record {
     struct ledger ledger;
     struct board board;
     struct board_counts counts;
-    int64_t began_ns;      /* io_now_ns() */
-    bool short_of_workers; /* told once, until one starts */
+    struct ledger_entry *entry; /* of whose stay ends now; owned; no worker inherits it */
+    int64_t began_ns;           /* io_now_ns() */
+    bool short_of_workers;      /* told once, until one starts */
 };
 
 /* Opens what is written to. Returns 0; or -1, and what is wrong was said. record_close() closes. */

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -249,7 +250,9 @@ __attribute__((noreturn)) static void run_child(const struct pending *client, in
 
     if (become_worker(fd, in_bay, slot, highest_fd) != 0)
         _exit(WORKER_UNCONFINED);
-    pthread_sigmask(SIG_SETMASK, &inherited_mask, NULL);
+    /* By its number as others here: sigprocmask(3) is in a part of libc that a child needs for
+     * nothing else. */
+    (void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &inherited_mask, NULL, _NSIG / CHAR_BIT);
     client->service->run(session_config, fd, claims_of(claims, slot));
     _exit(0);
 }

@@ -38,6 +38,8 @@ const struct sandbox_rule worker_rules[] = {
 };
 const size_t worker_rule_count = sizeof worker_rules / sizeof worker_rules[0];
 
+enum { STACK_BYTES = 256 * 1024 }; /* several times what a session takes */
+
 struct worker {
     worker_id id;
     pthread_t thread;
@@ -50,7 +52,8 @@ struct worker {
 
 static const struct session_config *session_config;
 static const struct claims_pages *claims;
-static int ended_fd; /* eventfd: readable when a worker has finished */
+static pthread_attr_t attributes; /* of the workers' threads */
+static int ended_fd;              /* eventfd: readable when a worker has finished */
 static worker_id last_id;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -61,6 +64,15 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
 {
     (void)confinement; /* the process is confined as a whole, and its threads with it */
     (void)inherited;   /* nobody sends a thread a signal */
+    /* libc keeps the stacks of threads that have ended, up to a number of bytes: with its usual
+     * size that is a handful. */
+    int error = pthread_attr_init(&attributes);
+    if (error == 0)
+        error = pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (error != 0) {
+        errno = error;
+        return -1;
+    }
     session_config = config;
     claims = pages;
     /* No child is ours. As pid 1 of a container we adopt some, which are to vanish when they end
@@ -130,7 +142,7 @@ worker_id worker_start(struct pending *client, size_t waiting, int highest_fd)
     pthread_mutex_lock(&lock);
     worker->next = workers;
     workers = worker;
-    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+    int error = pthread_create(&worker->thread, &attributes, worker_main, worker);
     if (error != 0)
         workers = worker->next;
     pthread_mutex_unlock(&lock);

@@ -5,6 +5,7 @@
 
 #include "common/io.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "record/claims_reader.h"
 
 #include <errno.h>
@@ -19,6 +20,11 @@ int record_open(struct record *record, const struct record_config *config)
                               .began_ns = io_now_ns(),
                               .ledger = {.dir_fd = -1, .fd = -1},
                               .board = {.fd = -1}};
+    record->entry = memory_private(sizeof *record->entry);
+    if (record->entry == NULL) {
+        log_error("cannot keep a record: %s", strerror(errno));
+        return -1;
+    }
     struct board_header header = {
         .max_running = config->max_running,
         .max_pending = config->max_pending,
@@ -41,6 +47,8 @@ void record_close(struct record *record)
 {
     ledger_close(&record->ledger);
     board_close(&record->board);
+    memory_free(record->entry, sizeof *record->entry);
+    record->entry = NULL;
 }
 
 /* ---- what was decided ---- */
@@ -165,10 +173,10 @@ static void account(struct record *record, const struct ledger_entry *entry)
 
 static void leave_the_queue(struct record *record, const struct stay *stay, enum outcome outcome)
 {
-    const struct ledger_entry entry = {.stay = stay, .ended_ns = io_now_ns(), .outcome = outcome};
-
+    *record->entry =
+        (struct ledger_entry){.stay = stay, .ended_ns = io_now_ns(), .outcome = outcome};
     record->counts.waiting--;
-    account(record, &entry);
+    account(record, record->entry);
 }
 
 void record_left(struct record *record, const struct stay *stay, bool swept)
@@ -200,18 +208,21 @@ static enum outcome judge(struct ending ending, const struct claims *claims)
 
 void record_ended(struct record *record, const struct stay *stay, struct ending ending)
 {
-    struct ledger_entry entry = {.stay = stay, .ended_ns = io_now_ns(), .signal = ending.signal};
+    struct ledger_entry *entry = record->entry;
     char how[HOW_TEXT];
 
-    claims_read(claims_of(record->config.claims, stay->slot), &entry.claims);
-    entry.outcome = judge(ending, &entry.claims);
-    if (entry.outcome != (enum outcome)entry.claims.outcome)
-        entry.claims.reason = 0; /* it was another one's */
+    entry->stay = stay;
+    entry->ended_ns = io_now_ns();
+    entry->signal = ending.signal;
+    claims_read(claims_of(record->config.claims, stay->slot), &entry->claims);
+    entry->outcome = judge(ending, &entry->claims);
+    if (entry->outcome != (enum outcome)entry->claims.outcome)
+        entry->claims.reason = 0; /* it was another one's */
     record->counts.running--;
-    account(record, &entry);
+    account(record, entry);
     decision(record, "client %" PRIu64 " ended, %s %" PRId64 ", %s after %" PRId64 " ms",
-             stay->serial, record->config.kind, stay->worker, how_it_ended(&entry, how),
-             (entry.ended_ns - stay->started_ns) / 1000000);
+             stay->serial, record->config.kind, stay->worker, how_it_ended(entry, how),
+             (entry->ended_ns - stay->started_ns) / 1000000);
 }
 
 /* ---- the board ---- */
