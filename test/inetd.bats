@@ -383,6 +383,22 @@ one_line() {
     [ "$(uname -m)" != x86_64 ] || assert_eq "${servers[Seccomp]}" 2 "the filter"
 }
 
+@test "a process that was taken over starts nothing, signals nobody and opens nothing outside" {
+    local deed
+    [ -z "$SANITIZED" ] || skip "a sanitizer needs what the filter refuses"
+    start_server --sandbox=require || skip "this kernel has not every layer"
+    stop_server
+    echo secret >"$BATS_TEST_TMPDIR/read-outside"
+    FERRYD=$BIN/test/$SERVER-hostile
+    behind_tcpserver
+    for deed in make-process make-thread make-namespace run-program signal-parent signal-sibling \
+        trace-parent make-socket make-code read-outside:EACCES; do
+        [[ $deed == *:* ]] || deed=$deed:EPERM
+        "$WIRE" "$PORT" expect READY send "DEED ${deed%:*} $$ $BATS_TEST_TMPDIR\n" \
+            expect "${deed/:/: }\n" eof || fail "${deed%:*}"
+    done
+}
+
 @test "--sandbox=off puts nothing on" {
     behind_tcpserver -vv --sandbox=off
     hold a
