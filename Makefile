@@ -40,7 +40,7 @@ COMPILE = $(CC) $(FLAGS)
 LINK    = $(CC) $(LINK_HARDENED) $(LINK_ALIGNED) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS)
 
 COMMON  = memory proto io transfer staged text path peer sources admission cmdline sink log
-SERVER  = server_main options identity
+SERVER  = server_main options identity confine inetd
 MANAGER = acceptor pending running manager
 RECORD  = record ledger board claims_reader
 SESSION = lab storage sandbox claims

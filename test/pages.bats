@@ -69,9 +69,9 @@ one_gets() {
 
 @test "a worker that cannot let go of others' claims ends unread, and the next one serves nobody either" {
     local last
-    # The worker that is tried takes one call, and so does the first client's: they have the first
-    # slot. The second client's takes two.
-    for last in 3 4; do
+    # The workers that are tried take one call each, and so does the first client's: they have the
+    # first slot. The second client's takes two.
+    for last in 4 5; do
         SERVER_PREFIX=(env "FAIL_UNMAP=$last")
         start_server -vv --sandbox=off
         random_file "$ROOT/file" 1000

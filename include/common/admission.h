@@ -20,7 +20,8 @@ struct admission {
  * wrong with it. */
 const char *admission_add(struct admission *admission, const char *rule);
 
-/* Does a rule cover this peer? Where there are no rules, everyone may. */
+/* Does a rule cover this peer? Where there are no rules, everyone may. One without an address
+ * (AF_UNIX) is covered by none. */
 bool admission_allows(const struct admission *admission, const union peer *peer);
 
 #endif

@@ -41,6 +41,7 @@ struct cmdline_option {
     bool section; /* --help has an empty line before it */
     size_t at;    /* of the field in the program's struct: offsetof() */
     uint64_t min, max;
+    const char *not_with, *because; /* the name of an option that it does not go with; NULL: none */
     /* Returns 0; or -1, and has said why. */
     int (*read)(const struct cmdline_option *option, const char *text, void *field);
 };
@@ -55,7 +56,7 @@ struct cmdline {
 
 /* Reads the options in argv into `fields`, the program's struct, up to a wrong one or to --help or
  * --version, which are printed. Afterwards the operands are those from argv + optind (getopt(3))
- * on. */
+ * on. Two that do not go together are wrong, in either order. */
 enum cmdline_result cmdline_parse(const struct cmdline *cmdline, void *fields, int argc,
                                   char **argv);
 

@@ -102,6 +102,9 @@ int io_fill_standard_fds(void);
 /* The highest descriptor that is open, or where /proc does not tell, one that none can exceed. */
 int io_highest_fd(void);
 
+/* Closes the descriptors from `first` to `last`; none that is open is higher than `highest`. */
+void io_close_between(unsigned first, unsigned last, unsigned highest);
+
 /* What both ends of a connection want, and accepted sockets inherit: no delay for words (tcp(7),
  * TCP_NODELAY); a byte sent as urgent is one byte among the others (RFC 6093 section 6); and no
  * more than IO_UNSENT_BYTES wait in the socket for their turn. Best effort. */

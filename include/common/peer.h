@@ -16,7 +16,8 @@ union peer {
 enum { PEER_TEXT_MAX = INET6_ADDRSTRLEN + 32 };
 
 /* Writes `127.0.0.1:40000` or `[::1]:40000`; an IPv4-mapped address (RFC 4291 section 2.5.5.2) is
- * written as the IPv4 address it is. Returns `text`. */
+ * written as the IPv4 address it is, and AF_UNIX, which has none, as `a local socket`. Returns
+ * `text`. */
 const char *peer_format(const union peer *peer, char text[PEER_TEXT_MAX]);
 
 /* An address as 16 bytes, IPv4 in its IPv4-mapped form (RFC 4291 section 2.5.5.2). */

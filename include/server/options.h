@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct options {
+    bool inetd;    /* serve one client, which is connected already; the port means nothing */
     unsigned port; /* 0: a free one */
     const char *root;
     const char *bind; /* NULL: every address */

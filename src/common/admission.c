@@ -64,8 +64,9 @@ static bool rule_covers(struct peer_address network, unsigned bits, struct peer_
 
 bool admission_allows(const struct admission *admission, const union peer *peer)
 {
+    if (peer->any.sa_family == AF_UNIX)
+        return admission->count == 0;
     struct peer_address address = peer_address_of(peer);
-
     for (size_t i = 0; i < admission->count; i++)
         if (rule_covers(admission->rules[i].network, admission->rules[i].bits, address))
             return true;

@@ -244,6 +244,31 @@ static void print_help(const struct cmdline *cmdline)
 
 /* ---- all of it ---- */
 
+static bool was_given(const struct cmdline_option *options, const bool given[CMDLINE_ROWS],
+                      const char *name)
+{
+    for (size_t row = 0; row < CMDLINE_ROWS && options[row].name != NULL; row++)
+        if (given[row] && strcmp(options[row].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Only when all are read: what does not go with an option may stand before it. */
+static enum cmdline_result check_together(const struct cmdline_option *options,
+                                          const bool given[CMDLINE_ROWS])
+{
+    for (size_t row = 0; row < CMDLINE_ROWS && options[row].name != NULL; row++) {
+        const struct cmdline_option *option = &options[row];
+
+        if (given[row] && option->not_with != NULL && was_given(options, given, option->not_with)) {
+            log_error("%s does not go with %s: %s", option->name, option->not_with,
+                      option->because);
+            return CMDLINE_WRONG;
+        }
+    }
+    return CMDLINE_RUN;
+}
+
 static enum cmdline_result obey(const struct cmdline *cmdline, const struct cmdline_option *option,
                                 const char *text, void *fields)
 {
@@ -266,6 +291,7 @@ enum cmdline_result cmdline_parse(const struct cmdline *cmdline, void *fields, i
     /* ':' tells a missing value from an unknown option. */
     struct getopt_lists lists = {.letters = ":"};
     enum cmdline_result result = CMDLINE_RUN;
+    bool given[CMDLINE_ROWS] = {false};
     int code;
 
     fill_lists(&lists, cmdline->options);
@@ -276,7 +302,8 @@ enum cmdline_result cmdline_parse(const struct cmdline *cmdline, void *fields, i
             return CMDLINE_WRONG;
         while (code_of(cmdline->options, row) != code)
             row++;
+        given[row] = true;
         result = obey(cmdline, &cmdline->options[row], optarg, fields);
     }
-    return result;
+    return result == CMDLINE_RUN ? check_together(cmdline->options, given) : result;
 }

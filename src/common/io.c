@@ -299,6 +299,15 @@ int io_highest_fd(void)
     return highest;
 }
 
+void io_close_between(unsigned first, unsigned last, unsigned highest)
+{
+    /* A call of Linux 5.9, that not every libc has a function for. */
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+        return;
+    for (unsigned fd = first; fd <= last && fd <= highest; fd++)
+        io_close((int)fd);
+}
+
 void io_prepare_socket(int fd)
 {
     int on = 1, unsent = IO_UNSENT_BYTES;

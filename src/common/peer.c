@@ -70,6 +70,10 @@ const char *peer_format(const union peer *peer, char text[PEER_TEXT_MAX])
     char v4[INET_ADDRSTRLEN] = "?";
     bool mapped = peer->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(address);
 
+    if (peer->any.sa_family == AF_UNIX) {
+        (void)snprintf(text, PEER_TEXT_MAX, "a local socket");
+        return text;
+    }
     if (peer->any.sa_family == AF_INET6 && !mapped) {
         format_v6(&peer->v6, text, PEER_TEXT_MAX);
         return text;

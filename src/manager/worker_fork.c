@@ -94,16 +94,6 @@ void worker_wake_clear(int wake_fd)
  * so none lies further above all others. */
 enum { OWN_FDS_MAX = 16 };
 
-/* Closes the descriptors from `first` to `last`, none of which is higher than `highest`. */
-static void close_between(unsigned first, unsigned last, unsigned highest)
-{
-    /* A call of Linux 5.9, that not every libc has a function for. */
-    if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
-        return;
-    for (unsigned fd = first; fd <= last && fd <= highest; fd++)
-        io_close((int)fd);
-}
-
 /* Not qsort(3): a child would touch one more part of libc. */
 static void sort(int *fds, size_t count)
 {
@@ -128,10 +118,10 @@ static void close_inherited(int client_fd, int highest_fd)
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         if (kept[i] < (int)next) /* -1: there is none */
             continue;
-        close_between(next, (unsigned)kept[i] - 1, highest);
+        io_close_between(next, (unsigned)kept[i] - 1, highest);
         next = (unsigned)kept[i] + 1;
     }
-    close_between(next, ~0U, highest);
+    io_close_between(next, ~0U, highest);
 }
 
 /* ---- bays ----

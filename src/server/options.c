@@ -79,17 +79,22 @@ static int read_ready_fd(const struct cmdline_option *option, const char *text, 
 
 #define AT(field) offsetof(struct options, field)
 
+/* For one client, which a supervisor has accepted, that option means nothing. */
+#define NOT_WITH_INETD(why) .not_with = "--inetd", .because = (why)
+
 static const struct cmdline_option table[CMDLINE_ROWS] = {
     {"--root", "DIR", "serve DIR (default: the current directory)", CMDLINE_TEXT, .letter = 'd',
      .at = AT(root)},
     {"--bind", "ADDR", "listen on ADDR only (default: every address, IPv4 and IPv6)", CMDLINE_TEXT,
-     .letter = 'b', .at = AT(bind)},
+     .letter = 'b', .at = AT(bind), NOT_WITH_INETD("the supervisor is the one that listens")},
     {"--queue", "N", "clients that may wait (default 1024); beyond that the kernel's backlog",
-     CMDLINE_NUMBER, .letter = 'q', .at = AT(policy.max_pending), .min = 1, .max = PENDING_MAX},
+     CMDLINE_NUMBER, .letter = 'q', .at = AT(policy.max_pending), .min = 1, .max = PENDING_MAX,
+     NOT_WITH_INETD("there is no queue")},
     {"--timeout", "SECS", "end a session that moves no byte for this long (default 30)",
      CMDLINE_SECONDS, .letter = 't', .at = AT(session.idle_ms), .min = 1},
     {"--grace", "SECS", "on SIGTERM, let running clients finish for this long (default 10)",
-     CMDLINE_SECONDS, .letter = 'g', .at = AT(policy.grace_ms)},
+     CMDLINE_SECONDS, .letter = 'g', .at = AT(policy.grace_ms),
+     NOT_WITH_INETD("there is nothing left to do but to serve the client, and SIGTERM ends that")},
     {"--sync", "=full|none",
      "full (default): a file is on disk before DONE is said;\n"
      "none: it is whole, but a power cut may lose it",
@@ -105,7 +110,8 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
      .at = AT(policy.allowed), .read = read_allow},
     {"--per-source", "N",
      "at most N clients at once from one IPv4 address or IPv6 /64, and a quarter of the queue",
-     CMDLINE_NUMBER, .at = AT(policy.per_source), .min = 1, .max = RUNNING_MAX},
+     CMDLINE_NUMBER, .at = AT(policy.per_source), .min = 1, .max = RUNNING_MAX,
+     NOT_WITH_INETD("it sees one client only, and the supervisor counts them")},
     {"--request-timeout", "SECS", "for each of a client's turns before the data (default 10)",
      CMDLINE_SECONDS, .at = AT(session.turn_ms), .min = 1},
     {"--min-rate", "BYTES", "a second, on average after 10 s of data; 0 for none (default 512)",
@@ -118,14 +124,22 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
      .at = AT(session.no_overwrite)},
 
     {"--ledger", "FILE", "append a line of JSON for every client when its stay is over",
-     CMDLINE_TEXT, .at = AT(record.ledger), .section = true},
+     CMDLINE_TEXT, .at = AT(record.ledger), .section = true,
+     NOT_WITH_INETD("the process that talks to the client would hold the file")},
     {"--board", "FILE", "keep the queue and the running set in FILE, for ferrytop", CMDLINE_TEXT,
-     .at = AT(record.board)},
+     .at = AT(record.board),
+     NOT_WITH_INETD("the process that talks to the client would hold the file")},
 
     {"--tick-only", NULL, "look at workers and clients once a second only", CMDLINE_FLAG,
-     .at = AT(policy.tick_only), .section = true},
+     .at = AT(policy.tick_only), .section = true, NOT_WITH_INETD("there is nobody to look at")},
     {"--ready-fd", "FD", "once listening, write \"PORT\\n\" to FD and close it", CMDLINE_OWN,
-     .at = AT(ready_fd), .read = read_ready_fd},
+     .at = AT(ready_fd), .read = read_ready_fd,
+     NOT_WITH_INETD("the supervisor is the one that listens")},
+    {"--inetd", NULL,
+     "serve the one client that is connected to descriptors 0 and 1, and exit: for tcpserver, "
+     "socat, xinetd, inetd, systemd; what is printed goes to standard error. Without PORT, MAX, "
+     "--bind, --queue, --grace, --per-source, --ledger, --board, --tick-only and --ready-fd",
+     CMDLINE_FLAG, .at = AT(inetd)},
     {"--verbose", NULL,
      "print what clients do; twice: the manager's decisions too, with times and ids", CMDLINE_COUNT,
      .letter = 'v', .at = AT(record.verbosity)},
@@ -135,7 +149,8 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
 
 static const char synopsis[] = "[OPTION]... PORT [MAX]";
 
-#define ABOUT(worker)                                                                              \
+#define ABOUT(program, worker)                                                                     \
+    "       " program " --inetd [OPTION]...\n"                                                     \
     "Serve the files of a directory over TCP: GET, PUT and DEL, one " worker " per client.\n"      \
     "\n"                                                                                           \
     "  PORT                  listen here; 0 picks a free port (see --ready-fd and -v)\n"           \
@@ -150,10 +165,22 @@ static const char notes[] =
 
 /* ---- all of it ---- */
 
+static int refuse_operands(int count, char **operands)
+{
+    if (count == 0)
+        return 0;
+    log_error("PORT and MAX do not go with --inetd, where the supervisor listens and caps, but "
+              "\"%s\" was given",
+              operands[0]);
+    return -1;
+}
+
 static int read_operands(struct options *options, const char *program, int count, char **operands)
 {
     uint64_t port, max = RUNNING_DEFAULT;
 
+    if (options->inetd)
+        return refuse_operands(count, operands);
     if (count == 0) {
         log_error("PORT is missing; usage: %s %s", program, synopsis);
         return -1;
@@ -177,7 +204,8 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
     const struct cmdline cmdline = {
         .program = program,
         .synopsis = synopsis,
-        .about = strcmp(program, "ferryd") == 0 ? ABOUT("process") : ABOUT("thread"),
+        .about = strcmp(program, "ferryd") == 0 ? ABOUT("ferryd", "process")
+                                                : ABOUT("ferryd-threads", "thread"),
         .notes = notes,
         .options = table,
     };

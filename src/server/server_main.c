@@ -1,12 +1,13 @@
 /* server_main.c - ferryd and ferryd-threads: start, serve, stop.
  *
- * Runs in: the parent. The only file of the server that may exit. */
+ * Runs in: the parent; of --inetd, main() only. The only file of the server that may exit. */
 #include "common/io.h"
 #include "common/log.h"
 #include "common/sink.h"
 #include "manager/manager.h"
 #include "manager/worker.h"
-#include "server/identity.h"
+#include "server/confine.h"
+#include "server/inetd.h"
 #include "server/options.h"
 #include "session/lab.h"
 #include "session/sandbox.h"
@@ -203,48 +204,20 @@ static int never_wait(struct server *server)
     return 0;
 }
 
-static int become_user(struct server *server)
-{
-    const struct options *options = server->options;
-    char text[160];
-
-    if (options->user != NULL && identity_assume(options->user, server->config.root_fd,
-                                                 &server->config.proc_fd, text, sizeof text) < 0) {
-        log_error("cannot become user %s: %s", options->user, text);
-        return -1;
-    }
-    if (server->config.verbose && geteuid() == 0)
-        log_error("running as root; --user NAME would serve as somebody else");
-    return 0;
-}
-
-static int enter_sandbox(struct server *server)
-{
-    const struct sandbox_places places = {
-        .root_fd = server->config.root_fd,
-        .read_only = server->config.read_only,
-        .ledger_dir_fd = server->record.ledger.dir_fd,
-    };
-    struct sandbox *sandbox = &server->sandbox;
-
-    if (sandbox_confine_server(sandbox, &places, worker_rules, worker_rule_count) < 0) {
-        log_error("--sandbox=require: %s", sandbox->lack);
-        return -1;
-    }
-    /* What a kernel does not have, -vv tells; this is something that can be changed. */
-    if (sandbox->crowded)
-        log_error("%s; served without it", sandbox->lack);
-    return 0;
-}
-
 /* 1. Standard output and error are opened again by /proc, which a chroot has not;
  * 2. the user changes while the sandbox does not forbid it. */
 static struct confined confine(struct opened opened)
 {
     struct server *server = opened.server;
+    const struct confine_rules rules = {
+        .ledger_dir_fd = server == NULL ? -1 : server->record.ledger.dir_fd,
+        .calls = worker_rules,
+        .call_count = worker_rule_count,
+    };
 
-    if (server == NULL || never_wait(server) < 0 || become_user(server) < 0 ||
-        enter_sandbox(server) < 0)
+    if (server == NULL || never_wait(server) < 0 ||
+        confine_become_user(server->options->user, &server->config) < 0 ||
+        confine_sandbox(&server->sandbox, &server->config, &rules) < 0)
         return (struct confined){NULL};
     return (struct confined){server};
 }
@@ -369,8 +342,10 @@ static int run(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options;
+    struct inetd_client client;
 
     log_open(worker_program, STDOUT_FILENO);
+    inetd_take(&client, argc, argv); /* before a word is said: see there */
     if (io_fill_standard_fds() < 0) {
         log_error("cannot open /dev/null: %s", strerror(errno));
         return EXIT_FAILURE;
@@ -383,12 +358,14 @@ int main(int argc, char **argv)
     case CMDLINE_RUN:
         break;
     }
-    raise_fd_limit();
-    tell_file_limit(&options);
-    leave_fds_to_workers(&options);
     /* Ignored here once, and so in every child: a write to a connection that is gone fails with
      * EPIPE, a file over RLIMIT_FSIZE with EFBIG, instead of killing the process. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    if (options.inetd)
+        return inetd_serve(&client, &options) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    raise_fd_limit();
+    tell_file_limit(&options);
+    leave_fds_to_workers(&options);
     return run(&options);
 }
