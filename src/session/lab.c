@@ -461,6 +461,8 @@ static void lab_run(const struct session_config *config, int fd, struct claims *
         (void)answer_request(&s);
     else
         (void)break_off(&s);
+    if (s.ended) /* nothing more can come, so that there is nothing to wait for */
+        return;
     io_be_patient(&s.conn);
     io_finish(&s.conn);
 }
