@@ -95,7 +95,7 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS)
+probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS) $(LOAD) $(BARE)
 
 # A client that is run a thousand times does not start with a sanitizer, which takes ten times as long.
 $(BUILD)/test/%: test/probes/%.c Makefile
@@ -125,7 +125,8 @@ $(BUILD)/test/ferryd-threads-doors: LINK_THREADS = $(WRAPS) -pthread
 
 bench-programs: all $(LOAD) $(BARE) $(BARE_STATIC) $(BARE_MUSL)
 
-BENCH_CFLAGS = $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -pthread -Itest/bench
+# Not hardened, as the least code is not.
+BENCH_CFLAGS = $(FERRY_CFLAGS) $(filter-out -fsanitize=% -fno-sanitize% --coverage,$(CFLAGS) $(CPPFLAGS)) -pthread
 BARE_FILES   = test/bench/bare.c test/bench/promises.c test/bench/bare.h test/bench/promises.h Makefile
 $(LOAD): test/bench/load.c Makefile
 $(BARE): $(BUILD)/bench/%: test/bench/%.c $(BARE_FILES)
@@ -170,7 +171,7 @@ run: all
 demo:
 	scripts/demo
 
-bench bench-quick: probes bench-programs
+bench bench-quick: all probes bench-programs
 	BIN="$(abspath $(BUILD))" scripts/bench $(if $(filter bench-quick,$@),--quick)
 
 # Puts the last benchmark into the page about it, and keeps what it was made of beside it.
