@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -171,6 +172,7 @@ struct bare bare_start(int argc, char **argv)
         misused();
     if (argc - optind == 2)
         bare.cap = (unsigned)strtoul(argv[optind + 1], NULL, 10);
+    (void)signal(SIGPIPE, SIG_IGN); /* a client that leaves must not end all threads */
     bare.root_fd = open(argv[optind], O_RDONLY | O_DIRECTORY);
     if (bare.root_fd < 0)
         die(argv[optind]);

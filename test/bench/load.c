@@ -442,11 +442,14 @@ static void run(struct load *load)
     static struct epoll_event events[EVENTS];
     int64_t now = now_ns(), patience_ns = now + PATIENCE_S * NS;
 
-    load->start_ns = now + (int64_t)(load->warm_up * (double)NS);
-    if (load->seconds > 0)
-        load->stop_ns = load->start_ns + (int64_t)(load->seconds * (double)NS);
+    load->start_ns = now;
+    load->stop_ns = load->seconds > 0 ? patience_ns : 0;
     for (uint64_t i = 0; i < load->at_once && goes_on(load); i++)
         begin(load, &load->places[i]);
+    if (load->warm_up > 0) /* which begins when all are there: ten thousand take a while */
+        load->start_ns = now_ns() + (int64_t)(load->warm_up * (double)NS);
+    if (load->seconds > 0)
+        load->stop_ns = load->start_ns + (int64_t)(load->seconds * (double)NS);
     while (!is_over(load, now = now_ns(), patience_ns)) {
         int64_t until_ns = load->stop_ns > 0 ? load->stop_ns : patience_ns;
         int count =
