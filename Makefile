@@ -72,8 +72,15 @@ PAGES       = $(if $(wildcard test/pages),$(BUILD)/test/ferryd-pages)
 DOORS       = $(if $(wildcard test/doors),$(BUILD)/test/ferryd-doors \
               $(BUILD)/test/ferryd-threads-doors)
 
+# What `make bench` measures with, and the bare servers that it measures against: as any program is
+# linked here, statically (where libc.a is installed), and statically with musl (where musl-gcc is).
+LOAD        = $(BUILD)/bench/load
+BARE        = $(BUILD)/bench/bare_fork $(BUILD)/bench/bare_thread
+BARE_STATIC = $(if $(wildcard $(shell $(CC) -print-file-name=libc.a)),$(BARE:=-static))
+BARE_MUSL   = $(if $(shell command -v musl-gcc 2>/dev/null),$(BARE:=-musl))
+
 .DELETE_ON_ERROR:
-.PHONY: all probes
+.PHONY: all probes bench-programs
 
 all: $(PROGRAMS)
 
@@ -91,7 +98,7 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS)
+probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS) $(LOAD) $(BARE)
 
 # A client that is run a thousand times does not start with a sanitizer, which takes ten times as long.
 $(BUILD)/test/%: test/probes/%.c Makefile
@@ -118,6 +125,23 @@ $(BUILD)/test/ferryd-threads-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD
 $(DOORS): WRAPS = -Wl,--wrap=acceptor_open,--wrap=acceptor_take,--wrap=log_open
 $(BUILD)/test/ferryd-doors: LINK_THREADS = $(WRAPS)
 $(BUILD)/test/ferryd-threads-doors: LINK_THREADS = $(WRAPS) -pthread
+
+bench-programs: all $(LOAD) $(BARE) $(BARE_STATIC) $(BARE_MUSL)
+
+# Not hardened, as the least code is not.
+BENCH_CFLAGS = $(FERRY_CFLAGS) $(filter-out -fsanitize=% -fno-sanitize% --coverage,$(CFLAGS) $(CPPFLAGS)) -pthread
+BARE_FILES   = test/bench/bare.c test/bench/promises.c test/bench/bare.h test/bench/promises.h Makefile
+$(LOAD): test/bench/load.c Makefile
+$(BARE): $(BUILD)/bench/%: test/bench/%.c $(BARE_FILES)
+$(BARE:=-static): $(BUILD)/bench/%-static: test/bench/%.c $(BARE_FILES)
+$(BARE:=-musl): $(BUILD)/bench/%-musl: test/bench/%.c $(BARE_FILES)
+$(BARE:=-static) $(BARE:=-musl): STATIC = -static
+$(BARE:=-musl): CC = $(MUSL_CC)
+$(LOAD) $(BARE) $(BARE:=-static) $(BARE:=-musl):
+	@mkdir -p $(@D)
+	$(CC) $(BENCH_CFLAGS) $(STATIC) -o $@ $(filter-out $(WITHOUT),$(filter %.c,$^))
+$(filter %bare_thread %bare_thread-static %bare_thread-musl,$(BARE) $(BARE:=-static) $(BARE:=-musl)): \
+    WITHOUT = test/bench/promises.c
 
 $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS):
 	@mkdir -p $(@D)
@@ -149,7 +173,7 @@ PORT ?= 9000
 MAX  ?= 5
 ROOT ?= .
 
-.PHONY: run demo bench compare compare-doc
+.PHONY: run demo bench bench-quick bench-doc compare compare-doc
 
 run: all
 	$(BUILD)/ferryd -v --root "$(ROOT)" $(PORT) $(MAX)
@@ -157,8 +181,13 @@ run: all
 demo:
 	scripts/demo
 
-bench: all probes
-	BIN="$(abspath $(BUILD))" scripts/bench
+bench bench-quick: all probes bench-programs
+	BIN="$(abspath $(BUILD))" scripts/bench $(if $(filter bench-quick,$@),--quick)
+
+# Puts the last benchmark into the page about it, and keeps what it was made of beside it.
+bench-doc:
+	cp $(BUILD)/bench/report.json docs/performance.json
+	scripts/bench-report --into docs/performance.md docs/performance.json
 
 compare: all probes
 	BIN="$(abspath $(BUILD))" scripts/compare
@@ -178,7 +207,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = borders commands compare ensure hardening lab_guide lib links manpages negative_controls portability timeline
+HOUSE_TESTS   = bench borders commands compare ensure hardening lab_guide lib links manpages negative_controls portability timeline
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # Those that take longest start first, so that the end is not a wait for one of them.
@@ -267,8 +296,8 @@ coverage:
 	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
 
 C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c \
-              test/doors/*.c))
-H_FILES     = $(sort $(wildcard include/*/*.h test/hostile/*.h))
+              test/doors/*.c test/bench/*.c))
+H_FILES     = $(sort $(wildcard include/*/*.h test/hostile/*.h test/bench/*.h))
 SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary .ci/run
 
 lint:
@@ -325,7 +354,8 @@ help:
 	@echo 'make lint       clang-format, clang-tidy, cppcheck, shellcheck: no finding'
 	@echo 'make format     apply clang-format'
 	@echo 'make links      bring the numbers of lines in the documents up to date'
-	@echo 'make bench      measure this machine'
+	@echo 'make bench      measure ferry and others side by side; $(BUILD)/bench/report.md'
+	@echo 'make bench-quick the same in less than a minute, and less certain'
 	@echo 'make compare    measure processes and threads side by side; $(BUILD)/compare/report.md'
 	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'
 	@echo 'make clean      remove $(BUILD)/'

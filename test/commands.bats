@@ -226,7 +226,7 @@ EOF2
 
 @test "every script that people call has --help, and one line and status 2 for wrong arguments" {
     local name wrong
-    for name in demo test bench compare compare-report compare-charts queue-picture exercise \
+    for name in demo test bench bench-report count-calls compare compare-report compare-charts queue-picture exercise \
         link-lines core-lines ensure stranger timeline ../.ci/run; do
         for wrong in --help -h; do
             run "$PROJECT/scripts/$name" "$wrong"
@@ -243,9 +243,10 @@ EOF2
 
 @test "a script that lacks a program says so in one line, and measures nothing" {
     local name arguments
-    for name in bench queue-picture compare exercise; do
+    for name in bench count-calls queue-picture compare exercise; do
         arguments=()
         [ "$name" != exercise ] || arguments=(1)
+        [ "$name" != count-calls ] || arguments=(ferryd)
         BIN=$MINE run "$PROJECT/scripts/$name" "${arguments[@]}"
         assert_eq "$status" 1 "exit status of $name"
         assert_eq "$output" "$name: $MINE/ferryd is not there: run make all probes"

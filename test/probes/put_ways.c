@@ -1,7 +1,7 @@
 /* put_ways.c - which way is faster from a socket into a file: recv and pwrite through a buffer, or
  * splice through a pipe?
  *
- * Used by: scripts/bench; the answer is why transfer.c receives as it does.
+ * Used by: scripts/bench-parts; the answer is why transfer.c receives as it does.
  * Usage:   put_ways DIR MEBIBYTES ROUNDS
  * Every way moves the same number of bytes over loopback into a fresh unnamed file in DIR; the
  * ways take turns, ROUNDS times, and the median of each is printed.

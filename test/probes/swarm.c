@@ -1,6 +1,6 @@
 /* swarm.c - many honest clients at once, in one process, for load tests.
  *
- * Used by: the .bats files and the benchmark, as build/test/swarm.
+ * Used by: the .bats files and scripts/compare, as build/test/swarm.
  * Usage:   swarm [-h HOST] [-b ADDR] [-c CONCURRENT] [-n TOTAL] [-s BYTES] [-t SECS] [-d SECS]
  *                [-v] PORT GET|PUT|DEL|MIX|RESET NAME
  *            GET    reads NAME to its DONE        PUT    uploads BYTES bytes to NAME-<i>
