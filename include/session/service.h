@@ -13,6 +13,7 @@
 
 struct session_config {
     int root_fd;       /* the directory served; borrowed */
+    dev_t nameless;    /* storage_nameless_device() of it */
     int proc_fd;       /* /proc, where it is out of sight: see identity.h; or -1; borrowed */
     int turn_ms;       /* for each of the client's turns, the whole of it */
     int idle_ms;       /* between two moves of data */

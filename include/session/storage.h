@@ -11,10 +11,15 @@
 /* Opens the directory to serve. Returns a descriptor the caller closes, or -1 with errno. */
 int storage_open_root(const char *path);
 
-/* Opens a file for reading and sets *size to its size in bytes. Returns a descriptor the caller
+/* Is there a filesystem under the root where no file has a name before it is whole (staged.h)?
+ * Returns its number (st_dev), which is that of the root; 0: none is known to be. */
+dev_t storage_nameless_device(int root_fd);
+
+/* Opens a file for reading and sets *size to its size in bytes. Whether it is whole is asked but on
+ * the device `nameless`. Returns a descriptor the caller
  * closes, or -1 with errno; EISDIR where it is no regular file, EACCES for a name that
  * is refused as such. */
-int storage_open_file(int root_fd, const char *name, uint64_t *size);
+int storage_open_file(int root_fd, dev_t nameless, const char *name, uint64_t *size);
 
 /* Begins an upload that will appear at `name`, or with `overwrite` replace a regular file there.
  * `mask`: see staged_open().

@@ -134,6 +134,8 @@ static int open_root(struct server *server)
     server->config.root_fd = storage_open_root(server->options->root);
     if (server->config.root_fd < 0)
         log_error("cannot serve %s: %s", server->options->root, strerror(errno));
+    else
+        server->config.nameless = storage_nameless_device(server->config.root_fd);
     return server->config.root_fd < 0 ? -1 : 0;
 }
 

@@ -377,7 +377,8 @@ static int prepare(struct session *s, struct grant *grant)
 
     switch (s->parsed.verb) {
     case PROTO_GET:
-        grant->file_fd = storage_open_file(config->root_fd, s->parsed.name, &grant->size);
+        grant->file_fd =
+            storage_open_file(config->root_fd, config->nameless, s->parsed.name, &grant->size);
         return grant->file_fd < 0 ? -1 : 0;
     case PROTO_PUT:
         if (config->read_only) {

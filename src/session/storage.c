@@ -1,8 +1,8 @@
 /* storage.c - names that clients send, turned into files under one root.
  *
- * Runs in: the worker; storage_open_root() in the parent, at start. Everything is relative to the
- *          root's descriptor: no chdir(), no path that the process's working directory could change
- *          the meaning of. */
+ * Runs in: the worker; storage_open_root() and storage_nameless_device() in the parent, at start.
+ * Everything is relative to the root's descriptor: no chdir(), no path that the process's working
+ * directory could change the meaning of. */
 #include "session/storage.h"
 
 #include "common/io.h"
@@ -19,6 +19,16 @@ enum { RESOLVE_ATTEMPTS = 100 /* openat2(2): EAGAIN when a rename raced with the
 int storage_open_root(const char *path)
 {
     return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+dev_t storage_nameless_device(int root_fd)
+{
+    struct stat st;
+    int fd = openat(root_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    bool is_nameless = fd >= 0 && fstat(root_fd, &st) == 0;
+
+    io_close(fd);
+    return is_nameless ? st.st_dev : 0;
 }
 
 /* Loops of our own, not strcspn(3) and strspn(3): each would be a page more that every child
@@ -161,11 +171,11 @@ static int open_regular(int root_fd, const char *name, int flags, struct stat *s
 
 /* The same for reading, and only where it is whole. Without O_NONBLOCK a FIFO would hold us until
  * somebody writes to it (fifo(7)). */
-static int open_whole(int root_fd, const char *name, struct stat *st)
+static int open_whole(int root_fd, dev_t nameless, const char *name, struct stat *st)
 {
     int fd = open_regular(root_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, st);
 
-    if (fd < 0 || check_whole(root_fd, name, fd) == 0)
+    if (fd < 0 || st->st_dev == nameless || check_whole(root_fd, name, fd) == 0)
         return fd;
     io_close(fd);
     return -1;
@@ -188,12 +198,12 @@ static int find_regular(int root_fd, const char *name, struct stat *st)
     if (fd < 0)
         return -1;
     io_close(fd);
-    fd = open_whole(root_fd, name, st);
+    fd = open_whole(root_fd, 0, name, st);
     io_close(fd);
     return fd >= 0 || cannot_be_asked(errno) ? 0 : -1;
 }
 
-int storage_open_file(int root_fd, const char *name, uint64_t *size)
+int storage_open_file(int root_fd, dev_t nameless, const char *name, uint64_t *size)
 {
     struct stat st;
 
@@ -201,7 +211,7 @@ int storage_open_file(int root_fd, const char *name, uint64_t *size)
         errno = EACCES;
         return -1;
     }
-    int fd = open_whole(root_fd, name, &st);
+    int fd = open_whole(root_fd, nameless, name, &st);
     if (fd < 0)
         return -1;
     *size = (uint64_t)st.st_size;
