@@ -42,6 +42,60 @@ holds_its_own() {
     done
 }
 
+# The server has some places for the connections of those who run, and puts them there where many
+# wait (architecture.md).
+
+# in_bays: the clients of all workers are in bays, so the server has their connections, too
+in_bays() {
+    local pid connection theirs
+    theirs=$(fds_of "$SERVER_PID")
+    for pid in $(workers); do
+        connection=$(fds_of "$pid" | grep socket:)
+        grep -qxF "$connection" <<<"$theirs" ||
+            fail "not in a bay: $connection" "the server has" "$theirs" || return
+    done
+}
+
+descriptors_are() {
+    [ "$(fd_count "$SERVER_PID")" -eq "$1" ]
+}
+
+@test "a worker that is started while hundreds wait holds no connection but its own, either" {
+    local pid before line
+    start_server -v -- 2
+    before=$(fd_count "$SERVER_PID")
+    hold a b
+    held a b
+    for pid in c d; do
+        client $pid say connected expect READY say ready timeout 20000 gone say gone
+        says $pid connected
+    done
+    mkfifo "$BATS_TEST_TMPDIR/go"
+    "$BIN/test/waiters" "$PORT" 300 2 <>"$BATS_TEST_TMPDIR/go" >"$BATS_TEST_TMPDIR/line" 2>&1 3>&- 4>&- &
+    line=$!
+    track "$line"
+    wait_for_line "$SERVER_OUT" '^server connected to client' 304
+    release a b
+    says c ready
+    says d ready
+    workers_are 2
+    in_bays
+    for pid in $(workers); do
+        holds_its_own "$pid"
+    done
+    # Killed, it has no time for shutdown(2): the connection ends when the last copy is closed.
+    for pid in $(workers); do
+        kill -KILL "$pid"
+    done
+    says c gone
+    says d gone
+    kill "$line"
+    wait_until "$WAIT_SECONDS" descriptors_are "$before"
+    # The server goes on as if nothing had been.
+    hold e f
+    held e f
+}
+
 @test "in the middle of a GET it holds that file besides, and nothing else" {
     local pid
     start_server -- 1

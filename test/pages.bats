@@ -69,15 +69,15 @@ one_gets() {
 
 @test "a worker that cannot let go of others' claims ends unread, and the next one serves nobody either" {
     local last
-    # The workers that are tried take one call each, and so does the first client's: they have the
-    # first slot. The second client's takes two.
-    for last in 4 5; do
+    # The two workers that are tried take one call each, and so do those of the first two clients:
+    # they have the slots at either end. The third client's takes two.
+    for last in 5 6; do
         SERVER_PREFIX=(env "FAIL_UNMAP=$last")
         start_server -vv --sandbox=off
         random_file "$ROOT/file" 1000
-        hold first
-        held first
-        for client in 2 3; do
+        hold first second
+        held first second
+        for client in 3 4; do
             "$WIRE" "$PORT" send 'GET file\n' eof || true # it may be told by a reset
             wait_for_line "$SERVER_OUT" " client $client ended, .*, sandbox after "
         done

@@ -11,8 +11,10 @@ int running_init(struct running_set *set, size_t capacity)
                                 .capacity = capacity};
     if (set->members == NULL)
         return -1;
+    /* Those at either end first: a worker with such a slot lets go of the claims of others by one
+     * call, and any other by two. */
     for (size_t i = 0; i < capacity; i++)
-        set->members[i].stay.slot = i;
+        set->members[i].stay.slot = i % 2 == 0 ? i / 2 : capacity - 1 - i / 2;
     return 0;
 }
 
