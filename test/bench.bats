@@ -39,7 +39,7 @@ bench() {
 
 # The lines that are asked for, by the script that makes them.
 lines_asked() {
-    sed -n 's/^    line("\([^"]*\)".*/\1/p' "$PROJECT/scripts/bench-report"
+    grep -o ' line("[a-z0-9-]*", "' "$PROJECT/scripts/bench-report" | cut -d'"' -f2
 }
 
 # line NAME: that line of the JSON
