@@ -39,9 +39,9 @@ FLAGS   = $(FERRY_CFLAGS) $(HARDENED) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 COMPILE = $(CC) $(FLAGS)
 LINK    = $(CC) $(LINK_HARDENED) $(LINK_ALIGNED) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS)
 
-COMMON  = memory proto io transfer staged text path peer sources admission cmdline sink log
+COMMON  = memory proto io transfer staged text path peer admission cmdline sink log
 SERVER  = server_main options identity confine inetd
-MANAGER = acceptor pending running manager
+MANAGER = acceptor sources turns pending running manager
 RECORD  = record ledger board claims_reader
 SESSION = lab storage sandbox claims
 CLIENT  = client_main client_options link commands progress say
@@ -105,9 +105,11 @@ $(BUILD)/test/%: test/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LINK_HARDENED) $(filter-out $(PLAIN),$(FLAGS) $(LDFLAGS)) $(LINK_THREADS) -o $@ $(filter %.c %.o,$^)
 $(BUILD)/test/%: PLAIN = -fsanitize=% -fno-sanitize%
-$(BUILD)/test/late_stop: PLAIN =
+$(BUILD)/test/late_stop $(BUILD)/test/queue_model: PLAIN =
 $(BUILD)/test/stopwatch $(BUILD)/test/late_stop: LINK_THREADS = -pthread
 $(BUILD)/test/late_stop: $(BUILD)/manager/worker_thread.o $(BUILD)/session/claims.o $(BUILD)/common/io.o
+$(BUILD)/test/queue_model: $(addprefix $(BUILD)/,manager/pending.o manager/sources.o manager/turns.o \
+    common/peer.o common/memory.o common/io.o)
 
 $(BUILD)/test/ferryd-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_fork.o
 $(BUILD)/test/ferryd-threads-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_thread.o

@@ -33,6 +33,7 @@ static void reap_stopped(struct manager *m)
     while (worker_reap(&end)) {
         if (!running_remove(&m->running, end.id, &client))
             continue;
+        pending_ended(&m->queue, client.source);
         record_ended(m->record, &client.stay,
                      (struct ending){end.signal, end.status == WORKER_UNCONFINED, m->ending});
         if (m->running.count == 0) /* whom we adopted, the next tick finds */
@@ -180,13 +181,14 @@ static void sleep_once(struct manager *m, int timeout_ms)
 
 static void show(struct manager *m)
 {
+    const struct pending *client = pending_first(&m->queue);
+
     if (!record_begin_look(m->record))
         return;
     for (size_t i = 0; i < m->running.count; i++)
         record_show_running(m->record, &m->running.members[i].stay);
-    for (size_t place = 0; place < m->queue.count; place++)
-        if (!record_show_waiting(m->record, &pending_at(&m->queue, place)->stay))
-            break;
+    while (client != NULL && record_show_waiting(m->record, &client->stay))
+        client = pending_after(client);
     record_end_look(m->record);
 }
 
@@ -228,36 +230,29 @@ static void wait_for_event(struct manager *m, int timeout_ms)
 
 /* ---- starting ---- */
 
-/* Sets *place to the first in line who may run, forgetting on the way those who have left. One
- * whose source has its share already keeps its place and is passed over. */
-static bool choose_next(struct manager *m, size_t *place)
+/* The first in line who may run; those who have left are forgotten on the way. One whose source has
+ * its share already keeps its place and is passed over. NULL where nobody may run. */
+static struct pending *choose_next(struct manager *m)
 {
-    size_t share = m->policy->per_source;
+    struct pending *client;
 
-    for (*place = 0; *place < m->queue.count;) {
-        struct pending *client = pending_at(&m->queue, *place);
-        if (share > 0 && running_from(&m->running, client->source) >= share) {
-            (*place)++;
-            continue;
-        }
-        if (!pending_has_left(client))
-            return true;
+    while ((client = pending_choose(&m->queue)) != NULL && pending_has_left(client)) {
         hang_up(m, client);
         record_left(m->record, &client->stay, false);
-        pending_remove(&m->queue, *place);
+        pending_remove(&m->queue, client);
     }
-    return false;
+    return client;
 }
 
 /* Gives the next client in line a worker. Returns false where nobody could be started: none of them
  * may run at the moment, or there is no worker to be had; then they keep their places. */
 static bool start_next(struct manager *m)
 {
-    size_t place;
+    struct pending *next = choose_next(m);
 
-    if (!choose_next(m, &place))
+    if (next == NULL)
         return false;
-    struct pending client = *pending_at(&m->queue, place); /* a child has the queue no more */
+    struct pending client = *next; /* a child has the queue no more */
     client.stay.slot = running_free_slot(&m->running);
     client.stay.beside = m->running.count + 1;
     client.stay.started_ns = io_now_ns();
@@ -267,7 +262,7 @@ static bool start_next(struct manager *m)
         return false;
     }
     m->accept_paused = false; /* the worker took a descriptor over */
-    pending_remove(&m->queue, place);
+    pending_started(&m->queue, next);
     running_add(&m->running, &client);
     record_started(m->record, &client.stay);
     return true;
@@ -312,10 +307,10 @@ static void shut_down(struct manager *m)
 {
     record_note(m->record, "stopping");
     acceptor_close(m->acceptor);
-    for (; !pending_empty(&m->queue); pending_remove(&m->queue, 0)) {
-        const struct pending *client = pending_at(&m->queue, 0);
+    for (struct pending *client; (client = pending_first(&m->queue)) != NULL;) {
         hang_up(m, client);
         record_sent_away(m->record, &client->stay);
+        pending_remove(&m->queue, client);
     }
     if (wait_for_workers(m, m->policy->grace_ms))
         return;
@@ -368,8 +363,13 @@ int manager_init(struct manager *m, const struct policy *policy, struct acceptor
         .wake_fd = wake_fd,
         .highest_fd = io_highest_fd(),
     };
-    if (pending_init(&m->queue, policy->max_pending, queue_share(policy)) < 0 ||
-        running_init(&m->running, policy->max_running) < 0)
+    struct pending_limits limits = {
+        .waiting = policy->max_pending,
+        .running = policy->max_running,
+        .waiting_of_source = queue_share(policy),
+        .running_of_source = policy->per_source,
+    };
+    if (pending_init(&m->queue, &limits) < 0 || running_init(&m->running, policy->max_running) < 0)
         return -1;
     show(m); /* that there is nobody yet */
     return 0;

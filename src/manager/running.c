@@ -29,14 +29,6 @@ bool running_full(const struct running_set *set)
     return set->count >= set->capacity;
 }
 
-size_t running_from(const struct running_set *set, struct peer_address source)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < set->count; i++)
-        count += peer_address_equal(set->members[i].source, source);
-    return count;
-}
-
 /* The slots of the members behind the last one are those that nobody has: running_init() gave each
  * place a slot, and adding and removing only ever exchange them. */
 size_t running_free_slot(const struct running_set *set)
