@@ -31,13 +31,11 @@ static void reap_stopped(struct manager *m)
     m->reap_due = false;
     /* Also where nobody runs: as pid 1 of a container we adopt what others leave behind. */
     while (worker_reap(&end)) {
-        if (!running_remove(&m->running, end.id, &client))
-            continue;
-        pending_ended(&m->queue, client.source);
-        record_ended(m->record, &client.stay,
-                     (struct ending){end.signal, end.status == WORKER_UNCONFINED, m->ending});
-        if (m->running.count == 0) /* whom we adopted, the next tick finds */
-            return;
+        if (running_remove(&m->running, end.id, &client)) {
+            pending_ended(&m->queue, client.source);
+            record_ended(m->record, &client.stay,
+                         (struct ending){end.signal, end.status == WORKER_UNCONFINED, m->ending});
+        }
     }
 }
 
