@@ -129,6 +129,7 @@ $(BUILD)/test/ferryd-doors: LINK_THREADS = $(WRAPS)
 $(BUILD)/test/ferryd-threads-doors: LINK_THREADS = $(WRAPS) -pthread
 
 bench-programs: all $(LOAD) $(BARE) $(BARE_STATIC) $(BARE_MUSL)
+	@$(if $(BARE_STATIC),$(MAKE) --no-print-directory -s static 2>/dev/null || true)
 
 # Not hardened, as the least code is not.
 BENCH_CFLAGS = $(FERRY_CFLAGS) $(filter-out -fsanitize=% -fno-sanitize% --coverage,$(CFLAGS) $(CPPFLAGS)) -pthread
