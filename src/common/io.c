@@ -320,7 +320,7 @@ void io_prepare_socket(int fd)
 int io_bound_waits(int fd)
 {
     const struct timeval most = {.tv_sec = IO_PATIENCE_MS / 1000,
-                                 .tv_usec = IO_PATIENCE_MS % 1000 * 1000};
+                                 .tv_usec = (suseconds_t)(IO_PATIENCE_MS % 1000) * 1000};
 
     if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most) < 0)
         return -1;

@@ -249,7 +249,7 @@ __attribute__((noreturn)) static void run_child(const struct pending *client, in
 
 /* fork(3) without what it does for programs with threads, which costs a child some pages. Not every
  * libc has it. */
-extern pid_t _Fork(void) __attribute__((weak));
+extern pid_t _Fork(void) __attribute__((weak)); /* NOLINT(readability-redundant-declaration) */
 
 static pid_t fork_child(void)
 {
