@@ -37,7 +37,6 @@
 
 enum {
     TURN_MS = 10000, /* for each of a client's turns */
-    DRAIN_MS = 1000, /* for its last one */
     TICK_MS = 1000,  /* (5) whatever signal is lost */
     REQUEST_BYTES = 1025,
     BLOCK_BYTES = 64 * 1024,
@@ -62,18 +61,11 @@ __attribute__((noreturn)) static void die(const char *what)
 
 /* ---- the session: as in bare.c, with these differences ---- */
 
-/* (8) Every hold is bounded: a read that would wait waits in poll(2), for so long. */
-static ssize_t hear(int fd, void *data, size_t len, int most_ms)
+/* (8) Every hold is bounded: what waits takes no longer than the socket lets it; see bound_waits().
+ */
+static ssize_t hear(int fd, void *data, size_t len)
 {
-    struct pollfd slot = {.fd = fd, .events = POLLIN};
-
-    for (;;) {
-        ssize_t got = recv(fd, data, len, MSG_DONTWAIT);
-        if (got >= 0 || errno != EAGAIN)
-            return got;
-        if (poll(&slot, 1, most_ms) <= 0)
-            return -1;
-    }
+    return recv(fd, data, len, 0);
 }
 
 /* (8) The same for what is said; MSG_NOSIGNAL because a client that has left is no failure. */
@@ -95,18 +87,11 @@ static int open_beneath(const struct bare *bare, const char *name, uint64_t flag
     return (int)syscall(SYS_openat2, bare->root_fd, name, &how, sizeof how);
 }
 
-/* (8) accept4(2) has made the socket one that does not wait. */
 static bool send_content(int fd, int file_fd, off_t size)
 {
-    struct pollfd slot = {.fd = fd, .events = POLLOUT};
-
-    for (off_t at = 0; at < size;) {
-        ssize_t sent = sendfile(fd, file_fd, &at, (size_t)(size - at));
-        if (sent == 0 || (sent < 0 && errno != EAGAIN))
+    for (off_t at = 0; at < size;)
+        if (sendfile(fd, file_fd, &at, (size_t)(size - at)) <= 0)
             return false;
-        if (sent < 0 && poll(&slot, 1, TURN_MS) <= 0)
-            return false;
-    }
     return true;
 }
 
@@ -116,10 +101,10 @@ static void send_file(int fd, int file_fd)
     struct stat st;
 
     if (fstat(file_fd, &st) < 0 || !S_ISREG(st.st_mode) || !say(fd, "OK", 2) ||
-        hear(fd, answer, sizeof answer, TURN_MS) <= 0)
+        hear(fd, answer, sizeof answer) <= 0)
         return;
     uint64_t wire = htobe64((uint64_t)st.st_size);
-    if (say(fd, &wire, sizeof wire) && hear(fd, answer, sizeof answer, TURN_MS) > 0 &&
+    if (say(fd, &wire, sizeof wire) && hear(fd, answer, sizeof answer) > 0 &&
         send_content(fd, file_fd, st.st_size))
         (void)say(fd, "DONE", 4);
 }
@@ -129,7 +114,7 @@ static bool receive_content(int fd, int file_fd, uint64_t size)
     char block[BLOCK_BYTES];
 
     while (size > 0) {
-        ssize_t got = hear(fd, block, size < sizeof block ? (size_t)size : sizeof block, TURN_MS);
+        ssize_t got = hear(fd, block, size < sizeof block ? (size_t)size : sizeof block);
         if (got <= 0 || write(file_fd, block, (size_t)got) != got)
             return false;
         size -= (uint64_t)got;
@@ -157,7 +142,7 @@ static void receive_file(const struct bare *bare, int fd, const char *name)
     if (dir_fd < 0)
         return;
     file_fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644); /* (2) */
-    if (file_fd < 0 || !say(fd, "OK", 2) || hear(fd, &wire, sizeof wire, TURN_MS) != sizeof wire)
+    if (file_fd < 0 || !say(fd, "OK", 2) || hear(fd, &wire, sizeof wire) != sizeof wire)
         goto out;
     wire = be64toh(wire);
     /* What cannot be stored is refused before it is sent (docs/protocol.md, PUT's second answer).
@@ -178,7 +163,7 @@ static void converse(const struct bare *bare, int fd)
 
     if (!say(fd, "READY", 5))
         return;
-    ssize_t len = hear(fd, request, sizeof request - 1, TURN_MS);
+    ssize_t len = hear(fd, request, sizeof request - 1);
     if (len < 5)
         return;
     request[request[len - 1] == '\n' ? len - 1 : len] = '\0';
@@ -200,7 +185,7 @@ static void finish(int fd)
 
     if (shutdown(fd, SHUT_WR) < 0)
         return;
-    while (hear(fd, discarded, sizeof discarded, DRAIN_MS) > 0)
+    while (hear(fd, discarded, sizeof discarded) > 0)
         ;
 }
 
@@ -254,7 +239,7 @@ static bool has_left(int fd)
 static void start(const struct parent *parent, unsigned slot)
 {
     pid_t *slots = parent->slots;
-    int fd = accept4(parent->bare->listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(parent->bare->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd < 0)
         return;
@@ -313,6 +298,16 @@ __attribute__((noreturn)) static void serve(const struct parent *parent)
 }
 
 /* ---- its start ---- */
+
+/* (8) Accepted sockets inherit it. */
+static int bound_waits(int fd)
+{
+    const struct timeval most = {.tv_sec = TURN_MS / 1000};
+
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most) < 0)
+        return -1;
+    return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+}
 
 static int open_signals(int signal_a, int signal_b)
 {
@@ -392,8 +387,8 @@ void promises_run(const struct bare *bare)
                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (parent.stop_fd < 0 || parent.child_fd < 0 || parent.claims == MAP_FAILED ||
         parent.slots == NULL || fcntl(bare->listen_fd, F_SETFL, O_NONBLOCK) < 0 ||
-        setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        bound_waits(bare->listen_fd) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         die("start");
     parent.ruleset_fd = make_ruleset(bare);
     if (syscall(SYS_landlock_restrict_self, parent.ruleset_fd, 0) < 0)
