@@ -176,7 +176,7 @@ PORT ?= 9000
 MAX  ?= 5
 ROOT ?= .
 
-.PHONY: run demo bench bench-quick bench-doc compare compare-doc
+.PHONY: run demo bench bench-quick bench-doc compare compare-doc variants variants-doc
 
 run: all
 	$(BUILD)/ferryd -v --root "$(ROOT)" $(PORT) $(MAX)
@@ -200,6 +200,14 @@ compare-doc:
 	scripts/compare-report --into docs/fork-vs-threads.md $(BUILD)/compare/report.md
 	cp $(BUILD)/compare/*.svg docs/
 
+variants: all probes
+	BUILD="$(abspath $(BUILD))" scripts/variants
+
+# The same for what each measure for speed is worth; the page keeps what its table was made of.
+variants-doc:
+	cp $(BUILD)/variants/report.json docs/performance-variants.json
+	scripts/variants --into docs/performance.md docs/performance-variants.json
+
 # ---- testing ----
 #
 # Every test/*.bats runs once for each server, except those whose second line says that they are
@@ -210,7 +218,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = bench borders commands compare ensure hardening lab_guide lib links manpages negative_controls portability timeline
+HOUSE_TESTS   = bench borders commands compare ensure hardening lab_guide lib links manpages negative_controls portability timeline variants
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # Those that take longest start first, so that the end is not a wait for one of them.
@@ -360,6 +368,7 @@ help:
 	@echo 'make bench      measure ferry and others side by side; $(BUILD)/bench/report.md'
 	@echo 'make bench-quick the same in less than a minute, and less certain'
 	@echo 'make compare    measure processes and threads side by side; $(BUILD)/compare/report.md'
+	@echo 'make variants   measure what each measure for speed is worth; $(BUILD)/variants/report.md'
 	@echo 'make install    into DESTDIR=$(DESTDIR) PREFIX=$(PREFIX); make uninstall'
 	@echo 'make clean      remove $(BUILD)/'
 	@echo

@@ -226,8 +226,8 @@ EOF2
 
 @test "every script that people call has --help, and one line and status 2 for wrong arguments" {
     local name wrong
-    for name in demo test bench bench-report count-calls compare compare-report compare-charts queue-picture exercise \
-        link-lines core-lines ensure stranger timeline ../.ci/run; do
+    for name in demo test bench bench-report count-calls compare compare-report compare-charts \
+        queue-picture exercise link-lines core-lines ensure stranger timeline variants ../.ci/run; do
         for wrong in --help -h; do
             run "$PROJECT/scripts/$name" "$wrong"
             assert_eq "$status" 0 "exit status of $name $wrong"
@@ -254,6 +254,9 @@ EOF2
     own_programs # as after `make` without the probes
     BIN=$MINE run "$PROJECT/scripts/queue-picture"
     assert_eq "$output" "queue-picture: $MINE/test/swarm is not there: run make all probes"
+    BIN=$MINE run "$PROJECT/scripts/variants"
+    assert_eq "$status" 1
+    assert_eq "$output" "variants: $MINE/test/swarm is not there: run make all probes"
 }
 
 @test "make help names every program, and what is the caller's to set" {
