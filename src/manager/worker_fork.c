@@ -136,7 +136,7 @@ static void close_inherited(int client_fd, int highest_fd)
  * bay until the child has been reaped. */
 
 enum {
-    CROWD = 128, /* who wait, from which on it is worth it */
+    CROWD = 128, /* connections and bays, from which on it is worth it */
     BAYS_MAX = 1024,
     BAYS_WORTH_FDS = 1024 /* where the parent may have fewer descriptors, there is no long line */
 };
@@ -267,7 +267,7 @@ static pid_t fork_sharing(void)
 worker_id worker_start(struct pending *client, size_t waiting, int highest_fd)
 {
     claims_clear(claims, client->stay.slot);
-    int bay = waiting < CROWD ? -1 : park(client->fd);
+    int bay = waiting + bays.count < CROWD ? -1 : park(client->fd);
     bool in_bay = bay >= 0;
     pid_t child = in_bay ? fork_sharing() : fork_child();
 
