@@ -138,6 +138,7 @@ static void close_inherited(int client_fd, int highest_fd)
 enum {
     CROWD = 128, /* connections and bays, from which on it is worth it */
     BAYS_MAX = 1024,
+    BAYS_PART = 8,        /* of all descriptors; the others are for those who wait */
     BAYS_WORTH_FDS = 1024 /* where the parent may have fewer descriptors, there is no long line */
 };
 
@@ -184,20 +185,23 @@ static void close_bays(void)
         io_close(bays.first + (int)--bays.count);
 }
 
-/* One for each slot, above what the parent has open for itself. Nobody is accepted before. */
+/* One for each slot, above what the parent has open for itself. Nobody is accepted before. Whoever
+ * finds no bay free is born with a copy of the whole table. */
 static void open_bays(int highest_fd)
 {
-    size_t slots = claims->bytes / claims->distance;
-
-    int needed[] = {session_config->root_fd, session_config->proc_fd, sandbox->worker_fd};
+    const int needed[] = {session_config->root_fd, session_config->proc_fd, sandbox->worker_fd};
+    long open_max = sysconf(_SC_OPEN_MAX);
+    size_t slots = claims->bytes / claims->distance, most = (size_t)open_max / BAYS_PART;
 
     bays.first = highest_fd + 1;
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (needed[i] >= bays.first)
             bays.first = needed[i] + 1;
-    if (sysconf(_SC_OPEN_MAX) < BAYS_WORTH_FDS)
+    if (open_max < BAYS_WORTH_FDS)
         return;
-    while (bays.count < slots && bays.count < BAYS_MAX &&
+    if (most > slots)
+        most = slots;
+    while (bays.count < most && bays.count < BAYS_MAX &&
            dup3(session_config->root_fd, bays.first + (int)bays.count, O_CLOEXEC) >= 0)
         bays.count++;
 }
