@@ -76,7 +76,7 @@ DOORS       = $(if $(wildcard test/doors),$(BUILD)/test/ferryd-doors \
 # linked here, statically (where libc.a is installed), and statically with musl (where musl-gcc is).
 LOAD        = $(BUILD)/bench/load
 BARE        = $(BUILD)/bench/bare_fork $(BUILD)/bench/bare_thread
-BARE_STATIC = $(if $(wildcard $(shell $(CC) -print-file-name=libc.a)),$(BARE:=-static))
+BARE_STATIC = $(if $(wildcard $(shell $(CC) -print-file-name=libc.a 2>/dev/null)),$(BARE:=-static))
 BARE_MUSL   = $(if $(shell command -v musl-gcc 2>/dev/null),$(BARE:=-musl))
 
 .DELETE_ON_ERROR:
@@ -98,7 +98,7 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS) $(LOAD) $(BARE)
+probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS) $(if $(wildcard test/bench),$(LOAD) $(BARE))
 
 # A client that is run a thousand times does not start with a sanitizer, which takes ten times as long.
 $(BUILD)/test/%: test/probes/%.c Makefile

@@ -36,10 +36,11 @@ struct staged {
 /* Begins a file `name` (one component) in the directory `dir_fd`, which must be open for reading.
  * `replaced` is the file it takes the place of, whose permission bits it gets; or NULL, and `mask`
  * is the umask(2) of the user. The process's own must be 0: the file has the mode it will have from
- * its creation on, and nothing ever changes it. Takes over `dir_fd`, whatever the outcome.
- * Returns 0, or -1 with errno from open(2). */
+ * its creation on, and nothing ever changes it. On the device `nameless` it never has a name before
+ * it is whole, or there is none; 0: it may. Takes over `dir_fd`, whatever the outcome. Returns 0,
+ * or -1 with errno from open(2). */
 int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced,
-                mode_t mask);
+                mode_t mask, dev_t nameless);
 
 /* Sets `size` bytes of disk aside, so that a full disk is found out now; they read as zeros.
  * Returns 0, or -1 with errno: ENOSPC, EFBIG, EDQUOT, ... (fallocate(2)). */

@@ -28,7 +28,8 @@ struct manager {
     int wake_fd;          /* readable when a worker has ended */
     int highest_fd;       /* see worker_start() */
     int64_t sweep_due_ms; /* io_now_ms(): when a full queue is next looked through */
-    bool reap_due;        /* a worker has ended, or a tick has passed */
+    int64_t reap_by_ms;   /* io_now_ms(): when workers are looked at in any case */
+    bool reap_due;        /* a worker has ended */
     bool stopping;        /* leave the loop */
     bool ending;          /* workers that end now were told to */
     bool accept_paused;   /* out of descriptors: try again after the next sleep */

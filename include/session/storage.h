@@ -15,17 +15,17 @@ int storage_open_root(const char *path);
  * Returns its number (st_dev), which is that of the root; 0: none is known to be. */
 dev_t storage_nameless_device(int root_fd);
 
-/* Opens a file for reading and sets *size to its size in bytes. Whether it is whole is asked but on
- * the device `nameless`. Returns a descriptor the caller
+/* Opens a file for reading and sets *size to its size in bytes. Whether it is whole is asked,
+ * except on the device `nameless`. Returns a descriptor the caller
  * closes, or -1 with errno; EISDIR where it is no regular file, EACCES for a name that
  * is refused as such. */
 int storage_open_file(int root_fd, dev_t nameless, const char *name, uint64_t *size);
 
 /* Begins an upload that will appear at `name`, or with `overwrite` replace a regular file there.
- * `mask`: see staged_open().
+ * `mask` and `nameless`: see staged_open().
  * The caller ends `upload` with staged_commit() or staged_discard(). Returns 0, or -1 with errno;
  * EEXIST where there is a file that may not be replaced. */
-int storage_create(int root_fd, const char *name, bool overwrite, mode_t mask,
+int storage_create(int root_fd, dev_t nameless, const char *name, bool overwrite, mode_t mask,
                    struct staged *upload);
 
 /* Is there such a regular file? Returns 0, or -1 with errno; EMFILE, ENFILE and ENOMEM say that it

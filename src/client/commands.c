@@ -97,7 +97,7 @@ static int open_staged(struct target *target, const char *path, const struct sta
     int dir_fd = path_open_directory(path, O_RDONLY);
     if (dir_fd < 0)
         return -1;
-    return staged_open(&target->staged, dir_fd, path_base_name(path), replaced, mask);
+    return staged_open(&target->staged, dir_fd, path_base_name(path), replaced, mask, 0);
 }
 
 /* Does the path end in something that can be a file's name? */

@@ -165,14 +165,19 @@ static mode_t mode_for(int dir_fd, const struct stat *replaced, mode_t mask)
     return fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) > 0 ? usual : usual & ~mask;
 }
 
-static bool is_want_of_room(int error)
+/* Keeps errno. */
+static bool is_on(int fd, dev_t device)
 {
-    return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOSPC ||
-           error == EDQUOT;
+    struct stat st;
+    int saved = errno;
+    bool is = device != 0 && fstat(fd, &st) == 0 && st.st_dev == device;
+
+    errno = saved;
+    return is;
 }
 
 int staged_open(struct staged *staged, int dir_fd, const char *name, const struct stat *replaced,
-                mode_t mask)
+                mode_t mask, dev_t nameless)
 {
     *staged = (struct staged){.dir_fd = dir_fd, .fd = -1, .proc_fd = -1};
     staged->mode = mode_for(dir_fd, replaced, mask);
@@ -189,9 +194,8 @@ int staged_open(struct staged *staged, int dir_fd, const char *name, const struc
         return 0;
     }
     /* open(2): EOPNOTSUPP from the filesystem; EISDIR or ENOENT from kernels that know no such
-     * flag. A want of room may be over in a moment, but then the file would have a name where none
-     * is expected to (storage_nameless_device()). For other reasons creating by name fails, too. */
-    if (!is_want_of_room(errno) && create_temp(staged) == 0)
+     * flag. Where the reason was another one, creating by name meets it again. */
+    if (!is_on(dir_fd, nameless) && create_temp(staged) == 0)
         return 0;
 fail:
     staged_discard(staged);

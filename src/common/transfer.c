@@ -50,15 +50,21 @@ static int64_t rate_deadline(const struct pace *pace)
     return pace->began_ms + (due_ms > TRANSFER_RATE_GRACE_MS ? due_ms : TRANSFER_RATE_GRACE_MS);
 }
 
+/* Returns false where it is a local socket: between the two ends of that there is nothing. */
+static bool ask_tcp(int sock_fd, struct tcp_info *info)
+{
+    socklen_t len = sizeof *info;
+    *info = (struct tcp_info){.tcpi_probes = UINT8_MAX};
+    return getsockopt(sock_fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0 || errno != EOPNOTSUPP;
+}
+
 /* Does the peer's system answer? A byte that is not acknowledged is sent again and again, and so is
  * the question whether a window that has closed is open again (tcp(7), TCP_INFO). One of these may
  * be on its way at any moment; when a second one is, the first had no answer. */
 static bool peer_answers(int sock_fd)
 {
-    struct tcp_info info = {.tcpi_probes = UINT8_MAX};
-    socklen_t len = sizeof info;
-    return getsockopt(sock_fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_probes <= 1 &&
-           info.tcpi_retransmits <= 1;
+    struct tcp_info info;
+    return !ask_tcp(sock_fd, &info) || (info.tcpi_probes <= 1 && info.tcpi_retransmits <= 1);
 }
 
 /* The moment at which nothing has moved for too long. Who reads steadily, but slowly, may seem to
@@ -130,10 +136,15 @@ static bool is_file_error(int error)
     return error == EIO || error == EINVAL || error == EOVERFLOW || error == EISDIR;
 }
 
-/* The bytes the peer's kernel has acknowledged, of `sent` (tcp(7), SIOCOUTQ). */
+/* The bytes the peer's kernel has acknowledged, of `sent` (tcp(7), SIOCOUTQ). A local socket counts
+ * the memory that they take instead; but what it has taken the peer has. */
 static uint64_t delivered(int sock_fd, uint64_t sent)
 {
+    struct tcp_info info;
     int queued = 0;
+
+    if (!ask_tcp(sock_fd, &info))
+        return sent;
     if (ioctl(sock_fd, SIOCOUTQ, &queued) < 0 || (uint64_t)queued > sent)
         return 0;
     return sent - (uint64_t)queued;

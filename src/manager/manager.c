@@ -26,9 +26,14 @@ static void reap_stopped(struct manager *m)
     struct worker_end end;
     struct pending client;
 
-    if (!m->reap_due) /* nobody has ended since the last time */
+    int64_t now_ms = io_now_ms();
+
+    /* Nobody has ended, as far as we were told, and we have not been told for less than a second.
+     */
+    if (!m->reap_due && now_ms < m->reap_by_ms)
         return;
     m->reap_due = false;
+    m->reap_by_ms = now_ms + TICK_MS;
     /* Also where nobody runs: as pid 1 of a container we adopt what others leave behind. */
     while (worker_reap(&end)) {
         if (running_remove(&m->running, end.id, &client)) {
@@ -209,21 +214,22 @@ static void sweep_full_queue(struct manager *m)
     record_swept(m->record, "queue full", pending_sweep(&m->queue, dismiss_swept, m));
 }
 
-/* Sleeps until something happens, `timeout_ms` at most. With --tick-only, for that long whatever
- * happens, a stop signal excepted: clients are accepted meanwhile, but nobody looks at them. */
+/* Sleeps until something happens, `timeout_ms` at most, or to the moment at which workers are
+ * looked at whatever we were told. With --tick-only, for that long whatever happens, a stop signal
+ * excepted: clients are accepted meanwhile, but nobody looks at them. */
 static void wait_for_event(struct manager *m, int timeout_ms)
 {
-    int64_t until_ms = io_now_ms() + timeout_ms;
-    int64_t left_ms = timeout_ms;
+    int64_t now_ms = io_now_ms(), until_ms = now_ms + timeout_ms;
 
+    if (!m->policy->tick_only && m->reap_by_ms < until_ms)
+        until_ms = m->reap_by_ms > now_ms ? m->reap_by_ms : now_ms;
+    int64_t left_ms = until_ms - now_ms;
     sweep_full_queue(m);
     do {
         log_catch_up();
         sleep_once(m, keep_record(m, left_ms));
         left_ms = until_ms - io_now_ms();
     } while (m->policy->tick_only && !m->stopping && left_ms > 0);
-    if (left_ms <= 0) /* whatever we were told, or were not */
-        m->reap_due = true;
 }
 
 /* ---- starting ---- */

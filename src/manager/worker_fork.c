@@ -5,10 +5,12 @@
 #include "manager/worker.h"
 
 #include "common/io.h"
+#include "common/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -53,6 +55,24 @@ static const struct claims_pages *claims;
 static sigset_t inherited_mask; /* what the parent was started with, for the children */
 static pid_t parent_pid;
 
+/* See "bays", below. */
+enum {
+    CROWD = 128, /* connections and bays, from which on it is worth it */
+    BAYS_MAX = 1024,
+    BAYS_PART = 8, /* of all descriptors; the others are for those who wait */
+    UNSHARE_ATTEMPTS = 100,
+    UNSHARE_PAUSE_MS = 100,
+    BAYS_WORTH_FDS = 1024 /* where the parent may have fewer descriptors, there is no long line */
+};
+
+enum { BAY_FREE = 0, BAY_RESERVED = -1, BAY_LOST = -2 };
+
+static struct {
+    int first;           /* the number of bay 0; higher than all that a child needs */
+    size_t count, taken; /* there is none where the kernel cannot do it */
+    pid_t *tenants;      /* a child, or BAY_*; no child inherits it */
+} bays;
+
 int worker_init(const struct session_config *config, const struct sandbox *confinement,
                 const struct claims_pages *pages, const sigset_t *inherited)
 {
@@ -63,6 +83,9 @@ int worker_init(const struct session_config *config, const struct sandbox *confi
     claims = pages;
     inherited_mask = *inherited;
     parent_pid = getpid();
+    bays.tenants = memory_private(BAYS_MAX * sizeof *bays.tenants);
+    if (bays.tenants == NULL)
+        return -1;
     /* A parent that was started with SIGCHLD ignored would find its children reaped behind its
      * back (waitpid(2), NOTES), and its set of running ones would never shrink. */
     if (signal(SIGCHLD, SIG_DFL) == SIG_ERR)
@@ -135,35 +158,30 @@ static void close_inherited(int client_fd, int highest_fd)
  * The child may take its time, and the parent waits for nothing: it leaves the connection in the
  * bay until the child has been reaped. */
 
-enum {
-    CROWD = 128, /* connections and bays, from which on it is worth it */
-    BAYS_MAX = 1024,
-    BAYS_PART = 8,        /* of all descriptors; the others are for those who wait */
-    BAYS_WORTH_FDS = 1024 /* where the parent may have fewer descriptors, there is no long line */
-};
-
-static struct {
-    int first;               /* the number of bay 0; higher than all that a child needs */
-    size_t count, taken;     /* there is none where the kernel cannot do it */
-    pid_t tenants[BAYS_MAX]; /* 0: free */
-} bays;
-
+/* Keeps errno. */
 static void clear_bay(size_t bay)
 {
-    (void)dup3(session_config->root_fd, bays.first + (int)bay, O_CLOEXEC); /* keeps the number */
-    bays.tenants[bay] = 0;
+    int saved = errno, fd = bays.first + (int)bay;
+
+    /* The root's descriptor keeps the number. Where it cannot (our limit was lowered meanwhile),
+     * the connection must end all the same, and the number is anybody's. */
+    bool kept = dup3(session_config->root_fd, fd, O_CLOEXEC) >= 0;
+    if (!kept)
+        io_close(fd);
+    bays.tenants[bay] = kept ? BAY_FREE : BAY_LOST;
     bays.taken--;
+    errno = saved;
 }
 
 /* Returns the bay that the connection is in now, or -1 where there is no room. */
 static int park(int fd)
 {
     for (size_t bay = 0; bay < bays.count; bay++) {
-        if (bays.tenants[bay] != 0)
+        if (bays.tenants[bay] != BAY_FREE)
             continue;
         if (dup3(fd, bays.first + (int)bay, O_CLOEXEC) < 0)
             return -1;
-        bays.tenants[bay] = -1; /* whoever is born next */
+        bays.tenants[bay] = BAY_RESERVED;
         bays.taken++;
         return (int)bay;
     }
@@ -206,28 +224,36 @@ static void open_bays(int highest_fd)
         bays.count++;
 }
 
-/* Gives this process a table of descriptors of its own, of which those above `last` are not. Where
- * that fails it must not close anything. */
+/* Gives this process a table of descriptors of its own, without those above `last`. Where there is
+ * no memory for it, tries again for a while: the client has its place. Returns 0, or -1; then it
+ * must not close anything. */
 static int unshare_up_to(int last)
 {
-    return (int)syscall(SYS_close_range, (unsigned)last + 1, ~0U, CLOSE_RANGE_UNSHARE);
+    for (int attempt = 0;; attempt++) {
+        if (syscall(SYS_close_range, (unsigned)last + 1, ~0U, CLOSE_RANGE_UNSHARE) == 0)
+            return 0;
+        if (errno != ENOMEM || attempt == UNSHARE_ATTEMPTS)
+            return -1;
+        (void)poll(NULL, 0, UNSHARE_PAUSE_MS);
+    }
 }
 
 /* ---- a worker's life ---- */
 
 /* What makes a child of the server a worker. The order matters:
  * 1. ask to be ended with the parent, then see whether it had ended before we asked;
- * 2. let go of the parent's memory, so that no other client depends on us;
- * 3. give up what only the parent needs, while the descriptors for that are there;
- * 4. let go of its descriptors, too. A child in a bay has the parent's own until it has a copy.
+ * 2. where the table of descriptors is the parent's own, get one, before any of them is closed;
+ * 3. let go of the parent's memory, so that no other client depends on us;
+ * 4. give up what only the parent needs, while the descriptors for that are there;
+ * 5. let go of its descriptors, too.
  * Returns 0, or what could not be done, as worker_try(); then it must not go on. */
 static int become_worker(int client_fd, bool in_bay, size_t slot, int highest_fd)
 {
-    if (in_bay && unshare_up_to(client_fd) < 0)
-        return WORKER_SHARES;
     /* SIGTERM, not SIGKILL: an upload may finish taking its name (staged.c). */
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != parent_pid)
         return WORKER_ORPHANED;
+    if (in_bay && unshare_up_to(client_fd) < 0)
+        return WORKER_SHARES;
     if (claims_keep_only(claims, slot) < 0)
         return WORKER_SHARES;
     int missing = (int)sandbox_confine_worker(sandbox);
@@ -265,7 +291,11 @@ static pid_t fork_child(void)
  * here asks for it (raise(3) would). */
 static pid_t fork_sharing(void)
 {
+#ifdef __s390__ /* where the first two arguments are the other way round */
+    return (pid_t)syscall(SYS_clone, 0, CLONE_FILES | SIGCHLD, 0, 0, 0);
+#else
     return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+#endif
 }
 
 worker_id worker_start(struct pending *client, size_t waiting, int highest_fd)

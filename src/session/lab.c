@@ -385,8 +385,8 @@ static int prepare(struct session *s, struct grant *grant)
             errno = EROFS;
             return -1;
         }
-        if (storage_create(config->root_fd, s->parsed.name, !config->no_overwrite, config->mask,
-                           &grant->upload) < 0)
+        if (storage_create(config->root_fd, config->nameless, s->parsed.name, !config->no_overwrite,
+                           config->mask, &grant->upload) < 0)
             return -1;
         grant->upload.proc_fd = config->proc_fd;
         return 0;
@@ -462,8 +462,6 @@ static void lab_run(const struct session_config *config, int fd, struct claims *
         (void)answer_request(&s);
     else
         (void)break_off(&s);
-    if (s.ended) /* nothing more can come, so that there is nothing to wait for */
-        return;
     io_be_patient(&s.conn);
     io_finish(&s.conn);
 }

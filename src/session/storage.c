@@ -218,7 +218,7 @@ int storage_open_file(int root_fd, dev_t nameless, const char *name, uint64_t *s
     return fd;
 }
 
-int storage_create(int root_fd, const char *name, bool overwrite, mode_t mask,
+int storage_create(int root_fd, dev_t nameless, const char *name, bool overwrite, mode_t mask,
                    struct staged *upload)
 {
     struct stat old;
@@ -238,7 +238,7 @@ int storage_create(int root_fd, const char *name, bool overwrite, mode_t mask,
     int dir_fd = open_parent(root_fd, name, &final);
     if (dir_fd < 0)
         return -1;
-    if (staged_open(upload, dir_fd, final, replaces ? &old : NULL, mask) < 0)
+    if (staged_open(upload, dir_fd, final, replaces ? &old : NULL, mask, nameless) < 0)
         return -1;
     upload->exclusive = !overwrite;
     return 0;

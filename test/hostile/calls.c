@@ -34,6 +34,7 @@ static const struct {
     {SYS_getrandom, "getrandom"},
     {SYS_gettid, "gettid"},
     {SYS_kill, "kill"},
+    {SYS_dup3, "dup3"},
     {446, "landlock_restrict_self"},
     {SYS_linkat, "linkat"},
     {SYS_madvise, "madvise"},

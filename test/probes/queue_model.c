@@ -2,12 +2,15 @@
  * whom it passes over?
  *
  * Used by: test/queue_model.bats, as build/test/queue_model. Linked with the manager's pending.o.
- * Usage:   queue_model same STEPS   for several limits, STEPS random steps each, beside a plain
- * list that is searched from its beginning: after every step both have the same clients in the same
- * order, and the same one is next queue_model untouched    10,000 who are passed over lie in memory
- * that cannot be read, while others come, are served, leave and are turned away Prints:  what it
- * has done, or what was wrong (stderr) Exit:    0 all went well, 1 something did not, 2 wrong
- * usage. */
+ * Usage:   queue_model same STEPS
+ *             for several limits, STEPS random steps each, beside a plain list that is searched
+ *             from its beginning: after every step both have the same clients in the same order,
+ *             and the same one is next
+ *          queue_model untouched
+ *             10,000 who are passed over lie in memory that cannot be read, while others come, are
+ *             served, leave and are turned away
+ * Prints:  what it has done, or what was wrong (stderr)
+ * Exit:    0 all went well, 1 something did not, 2 wrong usage. */
 #include "manager/pending.h"
 
 #include <stdio.h>
