@@ -53,10 +53,10 @@ keeps_cap() {
 @test "a worker that has ended counts until it is reaped" {
     processes_only
     needs_strace
-    # Once the workers have been tried, waitpid(2) finds nobody three times; the server looks when
+    # Once the workers have been tried, waitpid(2) finds nobody six times; the server looks when
     # one has ended, and each second.
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -o /dev/null
-        -e trace=wait4 -e inject=wait4:retval=0:when=3..5)
+        -e trace=wait4 -e inject=wait4:retval=0:when=3..8)
     start_server -vv -- 2
     hold a b next
     held a b
