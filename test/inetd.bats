@@ -456,7 +456,7 @@ one_line() {
 @test "SIGTERM ends it at once, whatever its supervisor did to that signal; an upload leaves nothing" {
     env --ignore-signal=TERM --block-signal=TERM true 2>/dev/null || skip "needs a newer env"
     BEFORE=(env --ignore-signal=TERM --block-signal=TERM)
-    behind_tcpserver --timeout 600 # so that it is the signal
+    behind_tcpserver --timeout 600 --min-rate 0 # so that it is the signal
     client a expect READY send 'PUT file\n' expect OK size 100000 expect OK send half say half gone
     says a half
     find_process

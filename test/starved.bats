@@ -135,7 +135,12 @@ stays_idle() {
 @test "a server that has seen no worker yet is not ready, does not spin, and stops when it is told to" {
     starve_of_workers 1..2 EAGAIN
     start_server
-    assert_eq "$(injected)" 2 "failed attempts"
+    # With musl, which has another call for the worker that shares the table, that one fails besides.
+    if [ "$SERVER" = ferryd ] && [ "${LIBC:-}" = musl ]; then
+        assert_eq "$(injected)" 3 "failed attempts"
+    else
+        assert_eq "$(injected)" 2 "failed attempts"
+    fi
     wait_for_line "$SERVER_ERR" ': no worker can be tried: .*; not ready yet$'
     sleeps_are 2 60
     hold 1
