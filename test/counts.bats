@@ -48,7 +48,7 @@ for_server() {
     if [ "${LIBC:-}" = musl ]; then
         at_most 36 calls
     else
-        at_most "$(for_server 32 36)" calls
+        at_most "$(for_server 33 36)" calls
     fi
 }
 
