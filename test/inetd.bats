@@ -181,6 +181,16 @@ one_line() {
     wait_for_line "$SERVER_ERR" '^server connected to client at a local socket$' 8
 }
 
+@test "a local socket counts memory and not bytes: who reads slowly beyond it lives all the same" {
+    behind_socat '' -v
+    truncate -s 20M "$ROOT/large"
+    # Longer than --min-rate waits before it judges.
+    client reader timeout 60000 expect READY send 'GET large\n' expect OK send READY learn-size \
+        send OK sip 500 100 130 say lived wait close
+    WAIT_SECONDS=30 says reader lived
+    refute grep -F 'server done with client' "$SERVER_ERR"
+}
+
 @test "xinetd: GET, PUT and DEL" {
     behind_xinetd
     all_three
