@@ -201,15 +201,20 @@ one_line() {
     all_three
 }
 
+# third_waits: with a cap of 2, c is served when a has left, and not before
+third_waits() {
+    hold a b c || return
+    held a b || return
+    refute is_served c || return
+    assert_eq "$(processes)" 2 || return
+    release a || return
+    held c
+}
+
 @test "tcpserver's cap holds: who comes too much waits in the backlog, and is served then" {
     CAP=2
     behind_tcpserver
-    hold a b c
-    held a b
-    refute is_served c
-    assert_eq "$(processes)" 2
-    release a
-    held c
+    third_waits
     assert_eq "$(processes)" 2
     release b
 }
@@ -217,12 +222,7 @@ one_line() {
 @test "socat's cap holds" {
     CAP=2
     behind_socat nofork
-    hold a b c
-    held a b
-    refute is_served c
-    assert_eq "$(processes)" 2
-    release a
-    held c
+    third_waits
 }
 
 @test "xinetd's cap holds: who comes too much is hung up on" {

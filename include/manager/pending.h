@@ -23,8 +23,7 @@ struct pending {
 struct pending_limits {
     size_t waiting, running;  /* clients */
     size_t waiting_of_source; /* of those, from one source; 0: all */
-    size_t
-        running_of_source; /* likewise; 0: all clients count as one source's, whatever they are */
+    size_t running_of_source; /* likewise; 0: all clients count as one source's */
 };
 
 /* Whoever waits stands in two lines, everybody's and its source's. Of the sources that may have one
