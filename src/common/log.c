@@ -21,7 +21,8 @@
  * worker that lies here forges no more than it could print. */
 struct tally {
     uint64_t dropped;
-    bool torn; /* the last line is not whole: the next one begins with a newline */
+    bool torn;    /* the last line is not whole: the next one begins with a newline */
+    bool writing; /* somebody does: see begin_writing() */
 };
 
 struct stream {
@@ -66,7 +67,8 @@ bool log_is_in_a_file(void)
     return false;
 }
 
-enum { TERMINAL_BUSY_MS = 5 };
+/* How long a line waits for others to be written to a terminal, by anybody or by us. */
+enum { TERMINAL_BUSY_MS = 5, LINE_BUSY_MS = 2 * TERMINAL_BUSY_MS };
 
 /* While another process writes to a terminal, it refuses those that would not wait for that; so
  * it is asked again. Not where it is `unread`, since lines have been dropped already. */
@@ -84,10 +86,30 @@ static ssize_t write_patiently(const struct stream *stream, const char *text, si
     return written;
 }
 
+/* A terminal may take a part of a line, and then the next one begins with a newline: so nobody may
+ * write between the question whether the last one is torn and the answer to what became of this
+ * one. (A pipe takes a line or leaves it.) Whoever is killed in between is waited for no longer
+ * than a line may take. */
+static void begin_writing(const struct stream *stream)
+{
+    if (!stream->sink.terminal)
+        return;
+    const int64_t deadline_ms = io_now_ms() + LINE_BUSY_MS;
+    while (__atomic_exchange_n(&stream->tally->writing, true, __ATOMIC_ACQUIRE) &&
+           io_now_ms() < deadline_ms)
+        (void)poll(NULL, 0, 1);
+}
+
+static void end_writing(const struct stream *stream)
+{
+    __atomic_store_n(&stream->tally->writing, false, __ATOMIC_RELEASE);
+}
+
 /* Writes `line[1]` to the end, after a newline in `line[0]` where the last line is torn. Returns
  * true when all of it has been written, or all but its newline, which then is the next one's. */
 static bool put_line(const struct stream *stream, char *line, size_t len, bool unread)
 {
+    begin_writing(stream);
     bool torn = __atomic_exchange_n(&stream->tally->torn, false, __ATOMIC_RELAXED);
     const char *text = torn ? line : line + 1;
     const size_t whole = torn ? len : len - 1;
@@ -98,6 +120,7 @@ static bool put_line(const struct stream *stream, char *line, size_t len, bool u
         torn = text[written - 1] != '\n';
     if (torn)
         __atomic_store_n(&stream->tally->torn, true, __ATOMIC_RELAXED);
+    end_writing(stream);
     return written > 0 && (size_t)written >= whole - 1;
 }
 

@@ -68,7 +68,7 @@ enum {
 enum { BAY_FREE = 0, BAY_RESERVED = -1, BAY_LOST = -2 };
 
 static struct {
-    int first;           /* the number of bay 0; higher than all that a child needs */
+    int first;           /* the number of bay 0; above all that a child needs */
     size_t count, taken; /* there is none where the kernel cannot do it */
     pid_t *tenants;      /* a child, or BAY_*; no child inherits it */
 } bays;
@@ -203,15 +203,25 @@ static void close_bays(void)
         io_close(bays.first + (int)--bays.count);
 }
 
-/* One for each slot, above what the parent has open for itself. Nobody is accepted before. Whoever
- * finds no bay free is born with a copy of the whole table. */
-static void open_bays(int highest_fd)
+/* The lowest number from which on so many are free: what the parent was started with may lie high.
+ */
+static int free_numbers(int first, size_t count)
+{
+    for (int fd = first; fd - first < (int)count; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            first = fd + 1;
+    return first;
+}
+
+/* One for each slot, above what a child needs. Nobody is accepted before. Whoever finds no bay free
+ * is born with a copy of the whole table. */
+static void open_bays(void)
 {
     const int needed[] = {session_config->root_fd, session_config->proc_fd, sandbox->worker_fd};
     long open_max = sysconf(_SC_OPEN_MAX);
     size_t slots = claims->bytes / claims->distance, most = (size_t)open_max / BAYS_PART;
 
-    bays.first = highest_fd + 1;
+    bays.first = STDERR_FILENO + 1;
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
         if (needed[i] >= bays.first)
             bays.first = needed[i] + 1;
@@ -219,7 +229,10 @@ static void open_bays(int highest_fd)
         return;
     if (most > slots)
         most = slots;
-    while (bays.count < most && bays.count < BAYS_MAX &&
+    if (most > BAYS_MAX)
+        most = BAYS_MAX;
+    bays.first = free_numbers(bays.first, most);
+    while (bays.count < most &&
            dup3(session_config->root_fd, bays.first + (int)bays.count, O_CLOEXEC) >= 0)
         bays.count++;
 }
@@ -353,7 +366,7 @@ static void try_bays(int highest_fd)
 {
     struct worker_end end;
 
-    open_bays(highest_fd);
+    open_bays();
     if (bays.count == 0 || try_child(&end, bays.first, highest_fd) < 0 || end.status != 0 ||
         end.signal != 0)
         close_bays();
