@@ -383,6 +383,17 @@ all_accounted_for() {
     done
 }
 
+@test "a terminal that is read slowly, so that it takes parts of lines, shows them whole or they are counted" {
+    unread terminal
+    kill -USR2 "$SERVER_JOB"
+    crowd 400
+    read_it
+    wait_until "$WAIT_SECONDS" all_accounted_for 400 ||
+        fail "$(printed) printed, $(dropped) dropped" "$(grep -v '^server' "$SERVER_OUT")"
+    # It has printed a good deal meanwhile: there were parts, and what followed them.
+    [ "$(printed)" -gt 100 ] || fail "only $(printed) were printed"
+}
+
 @test "a server whose terminal nobody reads serves on, and stops when it is told to" {
     unread terminal
     crowd 320

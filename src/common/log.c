@@ -21,8 +21,8 @@
  * worker that lies here forges no more than it could print. */
 struct tally {
     uint64_t dropped;
-    bool torn;    /* the last line is not whole: the next one begins with a newline */
-    bool writing; /* somebody does: see begin_writing() */
+    bool torn;             /* the last line is not whole: the next one begins with a newline */
+    int64_t writing_since; /* io_now_ms() when somebody began, or 0: see begin_writing() */
 };
 
 struct stream {
@@ -67,8 +67,11 @@ bool log_is_in_a_file(void)
     return false;
 }
 
-/* How long a line waits for others to be written to a terminal, by anybody or by us. */
-enum { TERMINAL_BUSY_MS = 5, LINE_BUSY_MS = 2 * TERMINAL_BUSY_MS };
+enum {
+    TERMINAL_BUSY_MS = 5, /* how long a line waits for others who write to a terminal */
+    LINE_BUSY_MS = 50,    /* and for other lines of ours, one of which may wait so */
+    LINE_LOST_MS = 1000   /* whoever takes longer has been killed */
+};
 
 /* While another process writes to a terminal, it refuses those that would not wait for that; so
  * it is asked again. Not where it is `unread`, since lines have been dropped already. */
@@ -86,30 +89,43 @@ static ssize_t write_patiently(const struct stream *stream, const char *text, si
     return written;
 }
 
-/* A terminal may take a part of a line, and then the next one begins with a newline: so nobody may
- * write between the question whether the last one is torn and the answer to what became of this
- * one. (A pipe takes a line or leaves it.) Whoever is killed in between is waited for no longer
- * than a line may take. */
-static void begin_writing(const struct stream *stream)
+/* Or far in the future, which is a lie. */
+static bool is_long_ago(int64_t since_ms, int64_t now_ms)
+{
+    return (uint64_t)now_ms - (uint64_t)since_ms + LINE_LOST_MS > 2 * LINE_LOST_MS;
+}
+
+/* A terminal may take a part of a line, and then the next one begins with a newline: so nobody else
+ * may write between the question whether the last one is torn and the answer to what became of this
+ * one. (A pipe takes a line or leaves it.) Returns whether the caller may, and then must call
+ * end_writing(). */
+static bool begin_writing(const struct stream *stream, bool unread)
 {
     if (!stream->sink.terminal)
-        return;
-    const int64_t deadline_ms = io_now_ms() + LINE_BUSY_MS;
-    while (__atomic_exchange_n(&stream->tally->writing, true, __ATOMIC_ACQUIRE) &&
-           io_now_ms() < deadline_ms)
-        (void)poll(NULL, 0, 1);
+        return true;
+    for (const int64_t began_ms = io_now_ms();; (void)poll(NULL, 0, 1)) {
+        const int64_t now_ms = io_now_ms();
+        int64_t since_ms = __atomic_load_n(&stream->tally->writing_since, __ATOMIC_RELAXED);
+        if ((since_ms == 0 || is_long_ago(since_ms, now_ms)) &&
+            __atomic_compare_exchange_n(&stream->tally->writing_since, &since_ms, now_ms, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return true;
+        if (unread || now_ms - began_ms >= LINE_BUSY_MS)
+            return false;
+    }
 }
 
 static void end_writing(const struct stream *stream)
 {
-    __atomic_store_n(&stream->tally->writing, false, __ATOMIC_RELEASE);
+    __atomic_store_n(&stream->tally->writing_since, 0, __ATOMIC_RELEASE);
 }
 
 /* Writes `line[1]` to the end, after a newline in `line[0]` where the last line is torn. Returns
  * true when all of it has been written, or all but its newline, which then is the next one's. */
 static bool put_line(const struct stream *stream, char *line, size_t len, bool unread)
 {
-    begin_writing(stream);
+    if (!begin_writing(stream, unread))
+        return false;
     bool torn = __atomic_exchange_n(&stream->tally->torn, false, __ATOMIC_RELAXED);
     const char *text = torn ? line : line + 1;
     const size_t whole = torn ? len : len - 1;

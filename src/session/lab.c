@@ -179,14 +179,19 @@ static enum proto_parse read_request(struct session *s, int64_t deadline_ms, int
     }
 }
 
-static void log_request(const struct session *s)
+/* So large a text is on pages of the stack that are copied for a child: it has a frame of its own. */
+__attribute__((noinline)) static void log_escaped(const char *what, const char *bytes, size_t len)
 {
     char text[LOG_TEXT_MAX];
 
-    if (!s->config->verbose)
-        return;
-    text_escape(text, sizeof text, s->request, s->request_len);
-    log_line("server receiving request: %s", text);
+    text_escape(text, sizeof text, bytes, len);
+    log_line("server %s %s", what, text);
+}
+
+static void log_request(const struct session *s)
+{
+    if (s->config->verbose)
+        log_escaped("receiving request:", s->request, s->request_len);
 }
 
 static void claim_request(struct session *s)
@@ -200,12 +205,8 @@ static void claim_request(struct session *s)
 
 static void log_deleting(const struct session *s)
 {
-    char text[LOG_TEXT_MAX];
-
-    if (!s->config->verbose)
-        return;
-    text_escape(text, sizeof text, s->parsed.name, strlen(s->parsed.name));
-    log_line("server deleting file %s", text);
+    if (s->config->verbose)
+        log_escaped("deleting file", s->parsed.name, strlen(s->parsed.name));
 }
 
 static void log_moving(const struct session *s, const char *verb, uint64_t size)

@@ -186,10 +186,14 @@ static int reopen_log(struct stage *stage)
     return got_descriptor(openat(AT_FDCWD, "/proc/self/fd/2", O_RDONLY));
 }
 
-/* The server's descriptors and its workers' share these flags. */
+/* The server's descriptors and its workers' share these flags, and there are two ways to them. */
 static int change_log_flags(struct stage *stage)
 {
+    int on = 1;
+
     (void)stage;
+    if (ioctl(STDOUT_FILENO, FIONBIO, &on) == 0)
+        return 0;
     return fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
 }
 

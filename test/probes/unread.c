@@ -4,8 +4,9 @@
  * Usage:   unread KIND COMMAND...
  *
  * The command's standard output and standard error are a `terminal`, a `pipe` or a `socket`. On
- * SIGUSR1 what is there is read and printed, and from then on all that comes. Ends as the command
- * does. There is room for some hundred lines at first. */
+ * SIGUSR1 what is there is read and printed, and from then on all that comes; on SIGUSR2 so little
+ * at a time that it stays nearly full. Ends as the command does. There is room for some hundred
+ * lines at first. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -80,16 +81,20 @@ static pid_t start(const int ends[2], const sigset_t *mask, char **command)
     die(command[0]);
 }
 
-/* Prints what there is. Returns false when no more can come. */
-static bool drain(int fd)
+enum { SIP_BYTES = 50, SIP_MS = 1 };
+
+/* Prints what there is, or a little of it. Returns false when no more can come. */
+static bool drain(int fd, bool little)
 {
     char data[4096];
     ssize_t got;
 
-    while ((got = read(fd, data, sizeof data)) > 0)
-        if (write(STDOUT_FILENO, data, (size_t)got) < got)
+    do {
+        got = read(fd, data, little ? SIP_BYTES : sizeof data);
+        if (got > 0 && write(STDOUT_FILENO, data, (size_t)got) < got)
             die("standard output");
-    return got < 0 && errno == EAGAIN;
+    } while (got > 0 && !little);
+    return got > 0 || (got < 0 && errno == EAGAIN);
 }
 
 static int exit_status(int status)
@@ -107,6 +112,7 @@ int main(int argc, char **argv)
         die("usage: unread KIND COMMAND...");
     sigemptyset(&signals);
     sigaddset(&signals, SIGUSR1);
+    sigaddset(&signals, SIGUSR2);
     sigaddset(&signals, SIGCHLD);
     sigprocmask(SIG_BLOCK, &signals, &before);
     open_ends(argv[1], ends);
@@ -118,17 +124,21 @@ int main(int argc, char **argv)
     close(ends[1]);
 
     struct pollfd slots[] = {{.fd = signal_fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    bool little = false;
     while (poll(slots, 2, -1) > 0 || errno == EINTR) {
-        if (slots[1].revents != 0 && !drain(ends[0]))
+        if (slots[1].revents != 0 && !drain(ends[0], little))
             slots[1].fd = -1;
+        if (little)
+            (void)poll(slots, 1, SIP_MS);
         if (slots[0].revents == 0 || read(signal_fd, &info, sizeof info) < 0)
             continue;
-        if (info.ssi_signo == SIGUSR1)
+        little = info.ssi_signo == SIGUSR2;
+        if (info.ssi_signo != SIGCHLD)
             slots[1].fd = ends[0];
         else if (waitpid(child, &status, WNOHANG) == child)
             break;
     }
     if (slots[1].fd >= 0)
-        drain(ends[0]);
+        drain(ends[0], false);
     return exit_status(status);
 }
