@@ -260,6 +260,7 @@ void io_finish(struct io_conn *conn)
 
     if (shutdown(conn->fd, SHUT_WR) < 0)
         return;
+    io_be_patient(conn);
     do
         conn->start = conn->end = 0;
     while (io_fill(conn, deadline_ms) > 0 && io_now_ms() < deadline_ms);

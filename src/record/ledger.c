@@ -65,12 +65,12 @@ int ledger_open(struct ledger *ledger, const char *path, mode_t mode, const char
     if (ledger->line == NULL)
         return -1;
     ledger->dir_fd = path_open_directory(path, O_PATH);
-    if (ledger->dir_fd < 0)
-        return -1;
-    ledger->fd = open_file(ledger);
-    ledger->torn = ends_within_a_line(ledger);
-    if (ledger->fd >= 0)
+    if (ledger->dir_fd >= 0)
+        ledger->fd = open_file(ledger);
+    if (ledger->fd >= 0) {
+        ledger->torn = ends_within_a_line(ledger);
         return 0;
+    }
     ledger_close(ledger);
     return -1;
 }

@@ -463,7 +463,6 @@ static void lab_run(const struct session_config *config, int fd, struct claims *
         (void)answer_request(&s);
     else
         (void)break_off(&s);
-    io_be_patient(&s.conn);
     io_finish(&s.conn);
 }
 
