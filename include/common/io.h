@@ -17,9 +17,9 @@ enum {
     IO_BUFFER = 2048,      /* what is read ahead of the conversation: a request and more */
     IO_DRAIN_MS = 1000,    /* how long io_finish() waits for the peer to close */
     IO_PATIENCE_MS = 1000, /* the longest a call on a blocking socket waits: see io_bound_waits() */
-    /* What a socket takes before it has found a way for it: so much that a fast reader seldom finds
-     * the sender asleep (`make bench`), and not as much as the kernel would take from anybody. */
-    IO_UNSENT_BYTES = 2 * 1024 * 1024
+    /* What a socket takes before it has found a way for it: enough to keep the way busy (`make
+     * bench`), and little enough that bytes taken are bytes sent, but for a moment. */
+    IO_UNSENT_BYTES = 256 * 1024
 };
 
 /* A connection and the bytes that came before anyone asked for them. */
