@@ -8,14 +8,16 @@
 
 load lib
 
-# setup_file: three counts of this server
+# setup_file: three counts of this server, for either verb
 setup_file() {
-    local contender=ferryd i
+    local contender=ferryd verb i
     [ "$SERVER" = ferryd ] || contender=threads
     [ -z "$SANITIZED" ] || return 0
-    for i in 1 2 3; do
-        (cd "$PROJECT" && BIN=$BIN scripts/count-calls -n 40 "$contender") \
-            >"$BATS_FILE_TMPDIR/count.$i" || return
+    for verb in GET PUT; do
+        for i in 1 2 3; do
+            (cd "$PROJECT" && BIN=$BIN scripts/count-calls -n 40 -v $verb "$contender") \
+                >"$BATS_FILE_TMPDIR/$verb.$i" || return
+        done
     done
 }
 
@@ -23,18 +25,18 @@ setup() {
     [ -z "$SANITIZED" ] || skip "a sanitizer makes calls and touches pages of its own"
 }
 
-# least KEY: the smallest of the three counts of "KEY": {"all": N
+# least VERB KEY: the smallest of the three counts of "KEY": {"all": N
 least() {
-    sed -nE "s/.*\"$1\": \\{\"all\": ([0-9.]+),.*/\\1/p" "$BATS_FILE_TMPDIR"/count.* | sort -n | head -n 1
+    sed -nE "s/.*\"$2\": \\{\"all\": (-?[0-9.]+),.*/\\1/p" "$BATS_FILE_TMPDIR/$1".* | sort -n | head -n 1
 }
 
-# at_most BOUND KEY
+# at_most BOUND VERB KEY
 at_most() {
     local count
-    count=$(least "$2")
-    [ -n "$count" ] || fail "no $2 in" "$(cat "$BATS_FILE_TMPDIR"/count.*)" || return
+    count=$(least "$2" "$3")
+    [ -n "$count" ] || fail "no $3 in" "$(cat "$BATS_FILE_TMPDIR/$2".*)" || return
     awk -v count="$count" -v most="$1" 'BEGIN { exit !(count <= most) }' ||
-        fail "$count $2 for each transfer, and not $1 at most" "$(cat "$BATS_FILE_TMPDIR"/count.*)"
+        fail "$count $3 for each $2, and not $1 at most" "$(cat "$BATS_FILE_TMPDIR/$2".*)"
 }
 
 # for_server FORK THREADS
@@ -42,16 +44,28 @@ for_server() {
     if [ "$SERVER" = ferryd ]; then echo "$1"; else echo "$2"; fi
 }
 
-@test "a small transfer takes no more system calls than it did" {
-    needs_strace
-    # musl's _Fork(3) blocks signals meanwhile, and unblocks them on either side.
-    if [ "${LIBC:-}" = musl ]; then
-        at_most 36 calls
-    else
-        at_most "$(for_server 33 36)" calls
-    fi
+# bound FORK THREADS: of calls. musl's _Fork(3) blocks signals meanwhile, and unblocks them on either
+# side: three more.
+bound() {
+    local extra=0
+    [ "${LIBC:-}" != musl ] || extra=3
+    for_server $(($1 + extra)) $(($2 + extra))
 }
 
-@test "a small transfer takes no more page faults than it did" {
-    at_most "$(for_server 19 2)" page_faults
+@test "a small download takes no more system calls than it did" {
+    needs_strace
+    at_most "$(bound 33 36)" GET calls
+}
+
+@test "a small download takes no more page faults than it did" {
+    at_most "$(for_server 19 2)" GET page_faults
+}
+
+@test "a small upload takes no more system calls than it did" {
+    needs_strace
+    at_most "$(bound 40 43)" PUT calls
+}
+
+@test "a small upload takes no more page faults than it did" {
+    at_most "$(for_server 22 4)" PUT page_faults
 }

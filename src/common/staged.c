@@ -189,10 +189,8 @@ int staged_open(struct staged *staged, int dir_fd, const char *name, const struc
     memcpy(staged->name, name, len + 1);
 
     staged->fd = openat(dir_fd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, staged->mode);
-    if (staged->fd >= 0) {
-        (void)flock(staged->fd, LOCK_EX | LOCK_NB); /* nobody else can have it */
+    if (staged->fd >= 0)
         return 0;
-    }
     /* open(2): EOPNOTSUPP from the filesystem; EISDIR or ENOENT from kernels that know no such
      * flag. Where the reason was another one, creating by name meets it again. */
     if (!is_on(dir_fd, nameless) && create_temp(staged) == 0)
@@ -247,14 +245,10 @@ static int link_temp(struct staged *staged)
     return -1;
 }
 
-static int take_name(struct staged *staged)
+static int replace(struct staged *staged)
 {
-    if (staged->temp[0] == '\0') {
-        if (link_as(staged, staged->name) == 0)
-            return 0;
-        if (errno != EEXIST || staged->exclusive || link_temp(staged) < 0)
-            return -1;
-    }
+    if (staged->temp[0] == '\0' && link_temp(staged) < 0)
+        return -1;
     /* Whoever may write to the directory may have taken the name away, or given it to another file:
      * what is said to be done must be this one. */
     if (!is_at_temp_name(staged, staged->fd)) {
@@ -269,15 +263,15 @@ static int take_name(struct staged *staged)
     return 0;
 }
 
-/* take_name() with every signal held back, so that one that ends the process finds the temporary
- * name either not yet made or already gone. */
-static int take_name_undisturbed(struct staged *staged)
+/* replace() with every signal held back, so that one that ends the process finds the temporary name
+ * either not yet made or already gone. */
+static int replace_undisturbed(struct staged *staged)
 {
     sigset_t all, before;
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    int outcome = take_name(staged);
+    int outcome = replace(staged);
     if (outcome < 0) {
         int saved = errno;
         drop_temp_name(staged);
@@ -285,6 +279,19 @@ static int take_name_undisturbed(struct staged *staged)
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return outcome;
+}
+
+/* A name that is free is taken at once, and needs neither a temporary one nor its lock. */
+static int take_name(struct staged *staged)
+{
+    if (staged->temp[0] == '\0') {
+        if (link_as(staged, staged->name) == 0)
+            return 0;
+        if (errno != EEXIST || staged->exclusive)
+            return -1;
+    }
+    (void)flock(staged->fd, LOCK_SH | LOCK_NB); /* it is whole now, and no litter */
+    return replace_undisturbed(staged);
 }
 
 /* The order is the promise:
@@ -297,8 +304,7 @@ int staged_commit(struct staged *staged, bool durable)
 
     if (durable && fsync(staged->fd) < 0)
         goto out;
-    (void)flock(staged->fd, LOCK_SH | LOCK_NB); /* it is whole now */
-    if (take_name_undisturbed(staged) < 0)
+    if (take_name(staged) < 0)
         goto out;
     if (durable && fsync(staged->dir_fd) < 0)
         goto out;

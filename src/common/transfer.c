@@ -19,6 +19,7 @@ enum {
     SEND_CHUNK = 64 * 1024 * 1024,      /* how often a sender looks whether the peer spoke: a fast
                                          * one waits less where a call takes much (`make bench`) */
     RECEIVE_CHUNK = 16 * 1024,          /* the buffer; on the stack, which may be a small one */
+    LITTLE_BYTES = 2 * 1024,            /* another one, for what is so small */
     PIPE_BYTES = 1024 * 1024,           /* the pipe; from so many bytes on it is worth making one */
     LOOK_AGAIN_BYTES = 16 * PIPE_BYTES, /* spliced unseen after a block that was not all zeros */
     LOOK_MS = 1000                      /* how often a wait looks at what has moved, at least */
@@ -287,16 +288,29 @@ static enum transfer_end await_more(struct inflow *in, ssize_t got)
     return TRANSFER_PEER;
 }
 
-static enum transfer_end receive_block(struct inflow *in)
+static enum transfer_end receive_into(struct inflow *in, char *block, size_t block_len)
 {
-    char block[RECEIVE_CHUNK];
     struct io_conn *conn = in->transfer->conn;
-    size_t room = next_len(in, sizeof block);
+    size_t room = next_len(in, block_len);
 
     ssize_t got = (ssize_t)io_take(conn, block, room);
     if (got == 0)
         got = recv(conn->fd, block, room, MSG_DONTWAIT);
     return got > 0 ? store(in, block, (size_t)got) : await_more(in, got);
+}
+
+/* Each of the two has a frame of its own: what a small upload does not need of the stack is not
+ * copied for it. */
+__attribute__((noinline)) static enum transfer_end receive_little(struct inflow *in)
+{
+    char block[LITTLE_BYTES];
+    return receive_into(in, block, sizeof block);
+}
+
+__attribute__((noinline)) static enum transfer_end receive_block(struct inflow *in)
+{
+    char block[RECEIVE_CHUNK];
+    return receive_into(in, block, sizeof block);
 }
 
 /* Empties a pipe whose bytes the file does not take by splice(2), and goes on without it. */
@@ -348,6 +362,9 @@ static enum transfer_end splice_block(struct inflow *in)
 static enum transfer_end receive_some(struct inflow *in)
 {
     bool look = in->pipe_fds[0] < 0 || in->moved >= in->look_at;
+
+    if (in->transfer->size - in->moved <= LITTLE_BYTES)
+        return receive_little(in);
     return look || io_unread(in->transfer->conn) > 0 ? receive_block(in) : splice_block(in);
 }
 
