@@ -64,9 +64,10 @@ descriptors_are() {
     local pid before line
     [ "$(ulimit -Hn)" = unlimited ] || [ "$(ulimit -Hn)" -ge 1024 ] ||
         skip "where there are fewer descriptors there are no bays"
-    # What the server's own parent left open moves the bays out of its way, no further.
+    # The bays go around what the server's own parent left open, and no further.
+    echo secret >"$BATS_TEST_TMPDIR/secret"
     # shellcheck disable=SC2016 # for the inner shell
-    SERVER_PREFIX=(bash -c 'exec 10<. 200<. && exec "$@"' bash)
+    SERVER_PREFIX=(bash -c 'exec 10<"$0" 200<"$0" && exec "$@"' "$BATS_TEST_TMPDIR/secret")
     start_server -v -- 2
     before=$(fd_count "$SERVER_PID")
     hold a b
@@ -90,6 +91,7 @@ descriptors_are() {
         [ "$(descriptors "$pid" | awk '/socket/ { print $1 }')" -lt 100 ] ||
             fail "the bays are high" "$(descriptors "$pid")"
     done
+    assert_eq "$(descriptors "$SERVER_PID" | grep -c secret)" 2 "what the server was started with"
     # Killed, it has no time for shutdown(2): the connection ends when the last copy is closed.
     for pid in $(workers); do
         kill -KILL "$pid"

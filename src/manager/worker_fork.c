@@ -203,12 +203,19 @@ static void close_bays(void)
         io_close(bays.first + (int)--bays.count);
 }
 
-/* The lowest number from which on so many are free: what the parent was started with may lie high.
- */
-static int free_numbers(int first, size_t count)
+/* Asked of poll(2), which the parent may call in its sandbox as it may not call fcntl(2). */
+static bool is_open(int fd)
 {
-    for (int fd = first; fd - first < (int)count; fd++)
-        if (fcntl(fd, F_GETFD) >= 0)
+    struct pollfd slot = {.fd = fd};
+    return poll(&slot, 1, 0) < 0 || (slot.revents & POLLNVAL) == 0;
+}
+
+/* The lowest number, from `first` on, with so many free ones from there; what the parent was
+ * started with may lie anywhere. Below `limit`, if there is one. */
+static int free_numbers(int first, size_t count, long limit)
+{
+    for (int fd = first; fd - first < (int)count && fd < limit; fd++)
+        if (is_open(fd))
             first = fd + 1;
     return first;
 }
@@ -231,7 +238,7 @@ static void open_bays(void)
         most = slots;
     if (most > BAYS_MAX)
         most = BAYS_MAX;
-    bays.first = free_numbers(bays.first, most);
+    bays.first = free_numbers(bays.first, most, open_max);
     while (bays.count < most &&
            dup3(session_config->root_fd, bays.first + (int)bays.count, O_CLOEXEC) >= 0)
         bays.count++;

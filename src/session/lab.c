@@ -179,7 +179,7 @@ static enum proto_parse read_request(struct session *s, int64_t deadline_ms, int
     }
 }
 
-/* So large a text is on pages of the stack that are copied for a child: it has a frame of its own. */
+/* So large a text takes pages of the stack that are copied for a child: it has its own frame. */
 __attribute__((noinline)) static void log_escaped(const char *what, const char *bytes, size_t len)
 {
     char text[LOG_TEXT_MAX];
