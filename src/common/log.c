@@ -92,7 +92,7 @@ static ssize_t write_patiently(const struct stream *stream, const char *text, si
 /* Or far in the future, which is a lie. */
 static bool is_long_ago(int64_t since_ms, int64_t now_ms)
 {
-    return (uint64_t)now_ms - (uint64_t)since_ms + LINE_LOST_MS > 2U * LINE_LOST_MS;
+    return (uint64_t)now_ms - (uint64_t)since_ms + LINE_LOST_MS > (uint64_t)2 * LINE_LOST_MS;
 }
 
 /* A terminal may take a part of a line, and then the next one begins with a newline: so nobody else
