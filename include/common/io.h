@@ -88,7 +88,7 @@ ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset);
 /* Says the last word: half-closes, then reads and discards until the peer closes, IO_DRAIN_MS at
  * most. Closing with unread input would send a reset, and that can destroy what was just sent
  * before the peer has read it (RFC 1122 section 4.2.2.13). The caller still closes the descriptor.
- */
+ * For sockets that have io_bound_waits(). */
 void io_finish(struct io_conn *conn);
 
 /* Closes `fd` unless it is -1. Never retried: on Linux the descriptor is gone whatever close(2)

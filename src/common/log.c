@@ -18,16 +18,21 @@
 /* ---- a stream that may not wait ---- */
 
 /* Shared by all processes of a server: workers are short-lived, and whoever finds room tells. A
- * worker that lies here forges no more than it could print. */
-struct tally {
+ * worker that lies here forges no more than it could print, and delays no more: see
+ * begin_writing().
+ */
+struct shared {
     uint64_t dropped;
-    bool torn;             /* the last line is not whole: the next one begins with a newline */
-    int64_t writing_since; /* io_now_ms() when somebody began, or 0: see begin_writing() */
+    struct line_end {
+        bool torn;              /* the last line is not whole: the next one begins with a newline */
+        uint32_t writing_since; /* stamp() when somebody began to write, or 0 */
+    } line_end;
 };
 
 struct stream {
     struct sink sink;
-    struct tally *tally; /* NULL: its lines wait */
+    uint64_t *dropped; /* NULL: its lines wait */
+    struct line_end *line_end;
 };
 
 enum { LINES, ERRORS, STREAMS };
@@ -41,18 +46,28 @@ void log_open(const char *name, int lines_fd)
     streams[LINES].sink.fd = lines_fd;
 }
 
+/* A terminal that is both has one end. */
+static bool are_one_file(int one_fd, int other_fd)
+{
+    struct stat one, other;
+    return fstat(one_fd, &one) == 0 && fstat(other_fd, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
 int log_never_wait(void)
 {
-    struct tally *tallies = mmap(NULL, STREAMS * sizeof *tallies, PROT_READ | PROT_WRITE,
+    struct shared *shared = mmap(NULL, STREAMS * sizeof *shared, PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-    if (tallies == MAP_FAILED)
+    if (shared == MAP_FAILED)
         return -1;
+    bool one = are_one_file(streams[LINES].sink.fd, streams[ERRORS].sink.fd);
     for (size_t i = 0; i < STREAMS; i++) {
         if (sink_open(&streams[i].sink, streams[i].sink.fd) < 0)
             log_error("nothing will be printed on standard %s, which could make us wait: %s",
                       streams[i].sink.fd == STDOUT_FILENO ? "output" : "error", strerror(errno));
-        streams[i].tally = &tallies[i];
+        streams[i].dropped = &shared[i].dropped;
+        streams[i].line_end = &shared[one ? 0 : i].line_end;
     }
     return 0;
 }
@@ -89,44 +104,65 @@ static ssize_t write_patiently(const struct stream *stream, const char *text, si
     return written;
 }
 
-/* Or far in the future, which is a lie. */
-static bool is_long_ago(int64_t since_ms, int64_t now_ms)
+/* The time, for comparisons. */
+static uint32_t stamp(void)
 {
-    return (uint64_t)now_ms - (uint64_t)since_ms + LINE_LOST_MS > (uint64_t)2 * LINE_LOST_MS;
+    return (uint32_t)io_now_ms() | 1;
 }
 
-/* A terminal may take a part of a line, and then the next one begins with a newline: so nobody else
- * may write between the question whether the last one is torn and the answer to what became of this
- * one. (A pipe takes a line or leaves it.) Returns whether the caller may, and then must call
- * end_writing(). */
-static bool begin_writing(const struct stream *stream, bool unread)
+/* Or far in the future, which is a lie. */
+static bool is_long_ago(uint32_t since, uint32_t now)
 {
+    return now - since + LINE_LOST_MS > 2 * LINE_LOST_MS;
+}
+
+/* When somebody was last waited for in vain; this process's own. Who has been is not waited for
+ * again so soon: a worker that always seems to write would hold up the parent. */
+static uint32_t in_vain;
+
+/* A terminal may take a part of a line, and then the next one begins with a newline: so none of us
+ * may write between the question whether the last one is torn and the answer to what became of this
+ * one. (A pipe takes a line or leaves it.) Returns what end_writing() wants, or 0 where the caller
+ * may not write. */
+static uint32_t begin_writing(const struct stream *stream, bool unread)
+{
+    uint32_t *since = &stream->line_end->writing_since;
+    const uint32_t began = stamp();
+    bool patient = !unread && is_long_ago(__atomic_load_n(&in_vain, __ATOMIC_RELAXED), began);
+
     if (!stream->sink.terminal)
-        return true;
-    for (const int64_t began_ms = io_now_ms();; (void)poll(NULL, 0, 1)) {
-        const int64_t now_ms = io_now_ms();
-        int64_t since_ms = __atomic_load_n(&stream->tally->writing_since, __ATOMIC_RELAXED);
-        if ((since_ms == 0 || is_long_ago(since_ms, now_ms)) &&
-            __atomic_compare_exchange_n(&stream->tally->writing_since, &since_ms, now_ms, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-            return true;
-        if (unread || now_ms - began_ms >= LINE_BUSY_MS)
-            return false;
+        return began;
+    for (uint32_t now = began;; now = stamp()) {
+        uint32_t seen = __atomic_load_n(since, __ATOMIC_RELAXED);
+        if ((seen == 0 || is_long_ago(seen, now)) &&
+            __atomic_compare_exchange_n(since, &seen, now, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return now;
+        if (!patient)
+            return 0;
+        if (now - began >= LINE_BUSY_MS) {
+            __atomic_store_n(&in_vain, now, __ATOMIC_RELAXED);
+            return 0;
+        }
+        (void)poll(NULL, 0, 1);
     }
 }
 
-static void end_writing(const struct stream *stream)
+/* Unless it took so long that somebody else writes by now. */
+static void end_writing(const struct stream *stream, uint32_t began)
 {
-    __atomic_store_n(&stream->tally->writing_since, 0, __ATOMIC_RELEASE);
+    (void)__atomic_compare_exchange_n(&stream->line_end->writing_since, &began, 0, false,
+                                      __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 /* Writes `line[1]` to the end, after a newline in `line[0]` where the last line is torn. Returns
  * true when all of it has been written, or all but its newline, which then is the next one's. */
 static bool put_line(const struct stream *stream, char *line, size_t len, bool unread)
 {
-    if (!begin_writing(stream, unread))
+    const uint32_t began = begin_writing(stream, unread);
+    if (began == 0)
         return false;
-    bool torn = __atomic_exchange_n(&stream->tally->torn, false, __ATOMIC_RELAXED);
+    bool torn = __atomic_exchange_n(&stream->line_end->torn, false, __ATOMIC_RELAXED);
     const char *text = torn ? line : line + 1;
     const size_t whole = torn ? len : len - 1;
 
@@ -135,8 +171,8 @@ static bool put_line(const struct stream *stream, char *line, size_t len, bool u
     if (written > 0)
         torn = text[written - 1] != '\n';
     if (torn)
-        __atomic_store_n(&stream->tally->torn, true, __ATOMIC_RELAXED);
-    end_writing(stream);
+        __atomic_store_n(&stream->line_end->torn, true, __ATOMIC_RELAXED);
+    end_writing(stream, began);
     return written > 0 && (size_t)written >= whole - 1;
 }
 
@@ -144,7 +180,7 @@ static bool put_line(const struct stream *stream, char *line, size_t len, bool u
 static bool tell_dropped(const struct stream *stream)
 {
     char line[128];
-    uint64_t count = __atomic_exchange_n(&stream->tally->dropped, 0, __ATOMIC_RELAXED);
+    uint64_t count = __atomic_exchange_n(stream->dropped, 0, __ATOMIC_RELAXED);
 
     if (count == 0)
         return true;
@@ -154,14 +190,14 @@ static bool tell_dropped(const struct stream *stream)
                  stream == &streams[LINES] ? "" : ":", count, count == 1 ? "" : "s");
     if (put_line(stream, line, (size_t)len, true))
         return true;
-    __atomic_fetch_add(&stream->tally->dropped, count, __ATOMIC_RELAXED);
+    __atomic_fetch_add(stream->dropped, count, __ATOMIC_RELAXED);
     return false;
 }
 
 void log_catch_up(void)
 {
     for (size_t i = 0; i < STREAMS; i++)
-        if (streams[i].tally != NULL)
+        if (streams[i].dropped != NULL)
             (void)tell_dropped(&streams[i]);
 }
 
@@ -177,10 +213,10 @@ __attribute__((format(printf, 2, 0))) static void write_line(const struct stream
     int printed = vsnprintf(line + 1, room, format, args);
     size_t len = 1 + (printed < 0 ? 0 : (size_t)printed < room ? (size_t)printed : room - 1);
     line[len++] = '\n';
-    if (stream->tally == NULL)
+    if (stream->dropped == NULL)
         (void)io_write_all(stream->sink.fd, line + 1, len - 1);
     else if (!tell_dropped(stream) || !put_line(stream, line, len, false))
-        __atomic_fetch_add(&stream->tally->dropped, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(stream->dropped, 1, __ATOMIC_RELAXED);
     errno = saved;
 }
 
