@@ -198,11 +198,21 @@ none_established() {
 
 # ---- ten thousand ----
 
+# packets_lost: how many packets this machine has had no room for, in all (softnet_stat)
+packets_lost() {
+    local lost rest sum=0
+    while read -r _ lost rest; do
+        sum=$((sum + 16#$lost))
+    done </proc/net/softnet_stat
+    echo "$sum"
+}
+
 @test "ten thousand clients that connect and reset cost no slot and leave no descriptor" {
-    local before
+    local before lost extra
     look_inside
     start_server -vv
     before=$(fd_count "$SERVER_PID")
+    lost=$(packets_lost)
     hold 1 2 3 4 5
     held 1 2 3 4 5
     run "$SWARM" -c 100 -n "$CROWD" "$PORT" RESET nothing
@@ -212,8 +222,11 @@ none_established() {
     held 6
     release 2
     held 7
-    # Not one of the crowd was given a worker.
-    assert_eq "$(starts)" 7 "workers started"
+    # Not one of the crowd was given a worker, or only one whose reset was lost on the way: a busy
+    # machine drops packets even to itself, and nobody sends a reset again.
+    extra=$(($(starts) - 7)) lost=$(($(packets_lost) - lost))
+    [ "$extra" -ge 0 ] && [ "$extra" -le "$lost" ] ||
+        fail "$extra workers too many were started; $lost packets were lost"
     # Now with five free slots.
     release 3 4 5 6 7
     "$SWARM" -c 100 -n 1000 "$PORT" RESET nothing >/dev/null
