@@ -91,6 +91,9 @@ ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset);
  * For sockets that have io_bound_waits(). */
 void io_finish(struct io_conn *conn);
 
+/* Do the two descriptors lead to one file? Not where either cannot be asked. */
+bool io_same_file(int one_fd, int other_fd);
+
 /* Closes `fd` unless it is -1. Never retried: on Linux the descriptor is gone whatever close(2)
  * returns. Keeps errno. */
 void io_close(int fd);

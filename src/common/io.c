@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
@@ -272,6 +273,13 @@ void io_close(int fd)
     if (fd >= 0)
         close(fd);
     errno = saved;
+}
+
+bool io_same_file(int one_fd, int other_fd)
+{
+    struct stat one, other;
+    return fstat(one_fd, &one) == 0 && fstat(other_fd, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }
 
 int io_fill_standard_fds(void)

@@ -18,9 +18,7 @@
 /* ---- a stream that may not wait ---- */
 
 /* Shared by all processes of a server: workers are short-lived, and whoever finds room tells. A
- * worker that lies here forges no more than it could print, and delays no more: see
- * begin_writing().
- */
+ * worker that lies here forges no more than it could print, and delays by little: see `in_vain`. */
 struct shared {
     uint64_t dropped;
     struct line_end {
@@ -46,14 +44,6 @@ void log_open(const char *name, int lines_fd)
     streams[LINES].sink.fd = lines_fd;
 }
 
-/* A terminal that is both has one end. */
-static bool are_one_file(int one_fd, int other_fd)
-{
-    struct stat one, other;
-    return fstat(one_fd, &one) == 0 && fstat(other_fd, &other) == 0 && one.st_dev == other.st_dev &&
-           one.st_ino == other.st_ino;
-}
-
 int log_never_wait(void)
 {
     struct shared *shared = mmap(NULL, STREAMS * sizeof *shared, PROT_READ | PROT_WRITE,
@@ -61,7 +51,7 @@ int log_never_wait(void)
 
     if (shared == MAP_FAILED)
         return -1;
-    bool one = are_one_file(streams[LINES].sink.fd, streams[ERRORS].sink.fd);
+    bool one = io_same_file(streams[LINES].sink.fd, streams[ERRORS].sink.fd);
     for (size_t i = 0; i < STREAMS; i++) {
         if (sink_open(&streams[i].sink, streams[i].sink.fd) < 0)
             log_error("nothing will be printed on standard %s, which could make us wait: %s",
@@ -127,11 +117,11 @@ static uint32_t in_vain;
 static uint32_t begin_writing(const struct stream *stream, bool unread)
 {
     uint32_t *since = &stream->line_end->writing_since;
-    const uint32_t began = stamp();
-    bool patient = !unread && is_long_ago(__atomic_load_n(&in_vain, __ATOMIC_RELAXED), began);
 
     if (!stream->sink.terminal)
-        return began;
+        return 1; /* nobody is in the way */
+    const uint32_t began = stamp();
+    bool patient = !unread && is_long_ago(__atomic_load_n(&in_vain, __ATOMIC_RELAXED), began);
     for (uint32_t now = began;; now = stamp()) {
         uint32_t seen = __atomic_load_n(since, __ATOMIC_RELAXED);
         if ((seen == 0 || is_long_ago(seen, now)) &&

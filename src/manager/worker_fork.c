@@ -210,8 +210,8 @@ static bool is_open(int fd)
     return poll(&slot, 1, 0) < 0 || (slot.revents & POLLNVAL) == 0;
 }
 
-/* The lowest number, from `first` on, with so many free ones from there; what the parent was
- * started with may lie anywhere. Below `limit`, if there is one. */
+/* The lowest number, from `first` on, that begins a row of so many free ones; what the parent was
+ * started with may lie anywhere. The row may reach `limit`, from which on there are no numbers. */
 static int free_numbers(int first, size_t count, long limit)
 {
     for (int fd = first; fd - first < (int)count && fd < limit; fd++)

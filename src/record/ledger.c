@@ -49,12 +49,6 @@ static bool ends_within_a_line(const struct ledger *ledger)
     return last != '\n';
 }
 
-static bool is_same_file(int a, int b)
-{
-    struct stat x, y;
-    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 int ledger_open(struct ledger *ledger, const char *path, mode_t mode, const char *kind, size_t cap)
 {
     *ledger = (struct ledger){
@@ -100,7 +94,7 @@ void ledger_reopen(struct ledger *ledger)
                   strerror(errno));
         return;
     }
-    ledger->torn = ledger->torn && is_same_file(ledger->fd, fd);
+    ledger->torn = ledger->torn && io_same_file(ledger->fd, fd);
     io_close(ledger->fd);
     ledger->fd = fd;
 }
