@@ -13,6 +13,7 @@ DRAIN_MS=1000  # how long the server lets a client that it ended read its last w
 SLACK_MS=5000  # for a machine that is busy
 
 setup() {
+    LEDGER=$BATS_TEST_TMPDIR/ledger
     mkdir -p "$ROOT"
     printf hello >"$ROOT/f"
     BEFORE=$(tree_sum "$ROOT")
@@ -230,13 +231,15 @@ unchanged() {
 
 declare -gA CLIENT=() # id of a client: its pid
 
-# client ID STEP...: wire in the background; ends with what it took in ID.ms, in milliseconds
+# client ID STEP...: wire in the background; ends with what it took in ID.ms, in milliseconds. Each
+# `wait` among its steps ends with a line on ID.in.
 client() {
+    mkfifo "$BATS_TEST_TMPDIR/$1.in"
     (
         began=$(now_ms)
         wire timeout 60000 "${@:2}" || exit
         echo $(($(now_ms) - began)) >"$BATS_TEST_TMPDIR/$1.ms"
-    ) >"$BATS_TEST_TMPDIR/$1.out" 2>&1 3>&- 4>&- &
+    ) <>"$BATS_TEST_TMPDIR/$1.in" >"$BATS_TEST_TMPDIR/$1.out" 2>&1 3>&- 4>&- &
     CLIENT[$1]=$!
     track "$!"
 }
@@ -248,6 +251,20 @@ took() {
     wait "${CLIENT[$1]}" || fail "client $1: $(cat "$BATS_TEST_TMPDIR/$1.out")" || return
     ms=$(cat "$BATS_TEST_TMPDIR/$1.ms")
     ((ms >= $2 && ms <= $3)) || fail "client $1 took $ms ms, which should be from $2 to $3"
+}
+
+# ends_too_slow ID LEAST MOST: the client, which gets the file `large` and has read too little of it,
+# is ended within these times of its start. It reads nothing more before, and that it has been ended
+# is seen in LEDGER: had it read on at the moment of the judgement, it would have been fast.
+ends_too_slow() {
+    local line
+    wait_for_line "$LEDGER" '"name":"large",.*"outcome":"too-slow"' || return
+    line=$(grep '"name":"large",' "$LEDGER")
+    [[ $line =~ \"started_ns\":([0-9]+) ]] && local started=${BASH_REMATCH[1]}
+    [[ $line =~ \"reaped_ns\":([0-9]+) ]] && local ms=$(((BASH_REMATCH[1] - started) / 1000000))
+    ((ms >= $2 && ms <= $3)) || fail "client $1 was served for $ms ms: $line" || return
+    echo 1<>"$BATS_TEST_TMPDIR/$1.in"
+    took "$1" "$2" 60000
 }
 
 # steps COUNT STEP...: fills STEPS with COUNT times the same
@@ -298,14 +315,14 @@ steps() {
     local late=$((GRACE_MS + DRAIN_MS + SLACK_MS))
     truncate -s 10M "$ROOT/large"
     DEFAULTS=yes
-    start_server -t 60 --ledger "$BATS_TEST_TMPDIR/ledger" -- 20
+    start_server -t 60 --ledger "$LEDGER" -- 20
     client silent expect READY wait-gone
 
     # A byte a second, up and down.
     client up expect READY send 'PUT new\n' expect OK size 10000 expect OK drip 10 1000 wait-gone
-    steps 10 skip 1 pause 1000
+    steps 9 skip 1 pause 1000
     slow_reader client down expect READY send 'GET large\n' expect OK send READY expect-size 10485760 send OK \
-        "${STEPS[@]}" wait-gone
+        "${STEPS[@]}" wait wait-gone
 
     # Less than 512 bytes a second, though some come at any time.
     steps 20 zeros 150 pause 500
@@ -325,24 +342,24 @@ steps() {
     took down-4000 11000 60000
     took silent 10000 "$late"
     took up 10000 "$late"
-    took down 10000 "$late"
+    ends_too_slow down 10000 "$late"
     took up-300 10000 "$late"
     assert_eq "$(cd "$ROOT" && echo *)" "f fast fast-down large" "what is under the root"
     stop_server
-    assert_eq "$(sed -E 's/.*"outcome":"(.*)"}$/\1/' "$BATS_TEST_TMPDIR/ledger" | sort | uniq -c | xargs)" \
+    assert_eq "$(sed -E 's/.*"outcome":"(.*)"}$/\1/' "$LEDGER" | sort | uniq -c | xargs)" \
         "2 done 1 timeout 3 too-slow" "outcomes in the ledger"
 }
 
 @test "--min-rate may be another rate, and 0 is none" {
     local late=$((GRACE_MS + DRAIN_MS + SLACK_MS))
     truncate -s 10M "$ROOT/large"
-    start_server -t 60 --min-rate 4K -- 20
+    start_server -t 60 --min-rate 4K --ledger "$LEDGER" -- 20
     # 2000 bytes a second, which is not enough here.
     steps 20 zeros 1000 pause 500
     client up expect READY send 'PUT new\n' expect OK size 100000 expect OK "${STEPS[@]}" wait-gone
-    steps 20 skip 1000 pause 500
+    steps 18 skip 1000 pause 500
     slow_reader client down expect READY send 'GET large\n' expect OK send READY expect-size 10485760 send OK \
-        "${STEPS[@]}" wait-gone
+        "${STEPS[@]}" wait wait-gone
 
     start_server -t 60 --min-rate 0 -- 20
     client free-up expect READY send 'PUT any\n' expect OK size 12 expect OK drip 12 1100 \
@@ -355,7 +372,7 @@ steps() {
     took free-up 12000 60000
     took free-down 12000 60000
     took up 10000 "$late"
-    took down 10000 "$late"
+    ends_too_slow down 10000 "$late"
     assert_eq "$(<"$ROOT/any")" xxxxxxxxxxxx
     [ ! -e "$ROOT/new" ]
 }
