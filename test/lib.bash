@@ -390,6 +390,16 @@ needs_strace() {
     export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 }
 
+# whole_calls FILE: what `strace -f -o FILE` has written, each call in one line. There, a call during
+# which something was heard of another process is in two: "<unfinished ...>", "<... CALL resumed>".
+whole_calls() {
+    awk '
+        / <unfinished \.\.\.>$/ { sub(/ *<unfinished \.\.\.>$/, ""); begun[$1] = $0; next }
+        match($0, /<\.\.\. [^ ]+ resumed>/) { $0 = begun[$1] substr($0, RSTART + RLENGTH); delete begun[$1] }
+        { print }
+        END { for (pid in begun) print begun[pid] }' "$1"
+}
+
 # look_inside: strace shows what the addresses that the next servers pass lead to, and /proc/PID/fd
 # of them can be read, which their sandbox allows to root only: so it is off for everybody else.
 look_inside() {

@@ -328,6 +328,23 @@ served_with() {
 
 # ---- without privileges ----
 
+@test "whole_calls puts a call together that strace has told in two lines" {
+    cat >trace <<'END'
+10 linkat(6, "", 5, "a", AT_EMPTY_PATH) = -1 ENOENT (No such file or directory) (INJECTED)
+11 linkat(8, "self/fd/6", 5, "b", AT_SYMLINK_FOLLOW <unfinished ...>
+10 wait4(-1,  <unfinished ...>
+11 <... linkat resumed>)            = 0
+10 <... wait4 resumed>NULL, WNOHANG, NULL) = 0
+11 poll([{fd=4, events=POLLIN}], 1, 1000 <unfinished ...>
+END
+    run whole_calls trace
+    assert_eq "${lines[0]}" "$(head -n 1 trace)"
+    assert_eq "${lines[1]}" '11 linkat(8, "self/fd/6", 5, "b", AT_SYMLINK_FOLLOW)            = 0'
+    assert_eq "${lines[2]}" '10 wait4(-1,NULL, WNOHANG, NULL) = 0'
+    assert_eq "${lines[3]}" '11 poll([{fd=4, events=POLLIN}], 1, 1000'
+    assert_eq "${#lines[@]}" 4 "lines"
+}
+
 @test "unprivileged is stopped by file modes" {
     mkdir "$ROOT"
     make_readable "$ROOT"

@@ -263,7 +263,7 @@ refuses() {
     wait_for_line "$SERVER_OUT" ' client 1 ended, .*, sandbox after '
     grep -q '"outcome":"sandbox"}$' "$BATS_TEST_TMPDIR/ledger"
     worker=$(sed -nE 's/.* client 1 started, pid ([0-9]+),.*/\1/p' "$SERVER_OUT")
-    grep -q "^$worker .*landlock_restrict_self.*(INJECTED)" "$TRACE"
+    whole_calls "$TRACE" | grep "^$worker .*landlock_restrict_self.*(INJECTED)"
     refute grep -E "^$worker .*(recvfrom|read|sendto)\(" "$TRACE"
     is_alive "$SERVER_PID"
 }
@@ -410,13 +410,13 @@ limited() {
     "$WIRE" "$PORT" expect READY send 'PUT new\n' expect OK size 5 expect OK send hello \
         expect 'ERROR: unable to create file new' eof
     assert_eq "$(ls -A "$ROOT")" "" "what is below the root"
-    assert_eq "$(grep -c 'fsync.*EIO.*(INJECTED)' "$TRACE")" 1 "calls that failed"
+    assert_eq "$(whole_calls "$TRACE" | grep -c 'fsync.*EIO.*(INJECTED)')" 1 "calls that failed"
     # The other way round, a call that is suppressed and told to have succeeded.
     SERVER_PREFIX=(strace -f -o "$TRACE" -e trace=fsync -e inject=fsync:retval=0)
     start_server --sandbox=require
     "$WIRE" "$PORT" expect READY send 'PUT new\n' expect OK size 5 expect OK send hello \
         expect DONE eof
-    assert_eq "$(grep -c 'fsync.*= 0 (INJECTED)' "$TRACE")" 2 "calls that were suppressed"
+    assert_eq "$(whole_calls "$TRACE" | grep -c 'fsync.*= 0 (INJECTED)')" 2 "calls that were suppressed"
 }
 
 # ---- a worker that has been taken over ----
