@@ -52,7 +52,8 @@ without_tmpfile() {
 
 # injected CALL: strace did take it away, or else the test would show nothing
 injected() {
-    whole_calls "$TRACE" | grep -E "^[0-9]+ +$1\\(.*\\(INJECTED\\)" >/dev/null || fail "no $1 failed" "$(tail "$TRACE")"
+    whole_calls "$TRACE" | grep -E "^[0-9]+ +$1\\(.*\\(INJECTED\\)" >/dev/null ||
+        fail "no $1 failed" "$(tail "$TRACE")"
 }
 
 # ---- what must work all the same ----

@@ -326,10 +326,10 @@ served_with() {
     assert_contains "$output" "ok 0 failed 3 "
 }
 
-# ---- without privileges ----
+# ---- what strace says ----
 
 @test "whole_calls puts a call together that strace has told in two lines" {
-    cat >trace <<'END'
+    cat >"$BATS_TEST_TMPDIR/trace" <<'END'
 10 linkat(6, "", 5, "a", AT_EMPTY_PATH) = -1 ENOENT (No such file or directory) (INJECTED)
 11 linkat(8, "self/fd/6", 5, "b", AT_SYMLINK_FOLLOW <unfinished ...>
 10 wait4(-1,  <unfinished ...>
@@ -337,13 +337,15 @@ served_with() {
 10 <... wait4 resumed>NULL, WNOHANG, NULL) = 0
 11 poll([{fd=4, events=POLLIN}], 1, 1000 <unfinished ...>
 END
-    run whole_calls trace
-    assert_eq "${lines[0]}" "$(head -n 1 trace)"
+    run whole_calls "$BATS_TEST_TMPDIR/trace"
+    assert_eq "${lines[0]}" "$(head -n 1 "$BATS_TEST_TMPDIR/trace")"
     assert_eq "${lines[1]}" '11 linkat(8, "self/fd/6", 5, "b", AT_SYMLINK_FOLLOW)            = 0'
     assert_eq "${lines[2]}" '10 wait4(-1,NULL, WNOHANG, NULL) = 0'
     assert_eq "${lines[3]}" '11 poll([{fd=4, events=POLLIN}], 1, 1000'
     assert_eq "${#lines[@]}" 4 "lines"
 }
+
+# ---- without privileges ----
 
 @test "unprivileged is stopped by file modes" {
     mkdir "$ROOT"
