@@ -39,7 +39,7 @@ FLAGS   = $(FERRY_CFLAGS) $(HARDENED) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 COMPILE = $(CC) $(FLAGS)
 LINK    = $(CC) $(LINK_HARDENED) $(LINK_ALIGNED) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS)
 
-COMMON  = memory proto io transfer staged text path peer admission cmdline sink log
+COMMON  = memory proto io pace transfer staged text path peer admission cmdline sink log
 SERVER  = server_main options identity confine inetd
 MANAGER = acceptor sources turns pending running manager
 RECORD  = record ledger board claims_reader

@@ -46,6 +46,10 @@ int io_wait_again(int fd, short events, int64_t deadline_ms, unsigned turn);
 /* Sends all of it. Returns 0, or -1 with errno: ETIMEDOUT, or send(2)'s. */
 int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms);
 
+/* The same, for the first part of what is one message: the kernel waits for the rest of it, for a
+ * moment (send(2), MSG_MORE). */
+int io_send_part(int fd, const void *data, size_t len, int64_t deadline_ms);
+
 /* Receives what there is, up to `len`. Returns the count, 0 at the peer's end of stream, or -1
  * with errno: ETIMEDOUT, or recv(2)'s. */
 ssize_t io_recv_some(int fd, void *data, size_t len, int64_t deadline_ms);
@@ -90,6 +94,10 @@ ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset);
  * before the peer has read it (RFC 1122 section 4.2.2.13). The caller still closes the descriptor.
  * For sockets that have io_bound_waits(). */
 void io_finish(struct io_conn *conn);
+
+/* The same, but goes on reading for up to `most_ms` while bytes keep coming: for a peer that is in
+ * the middle of a long message, and will read the last word when it has said that. */
+void io_finish_within(struct io_conn *conn, int64_t most_ms);
 
 /* Do the two descriptors lead to one file? Not where either cannot be asked. */
 bool io_same_file(int one_fd, int other_fd);

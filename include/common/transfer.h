@@ -4,13 +4,6 @@
 
 #include "common/io.h"
 
-enum {
-    TRANSFER_RATE_GRACE_MS = 10000,
-    /* How often idle_ms a peer may take that acknowledges no byte, but whose system answers for it:
-     * its window is closed, and at 1 KB/s it takes a minute to open again. */
-    TRANSFER_CLOSED_WINDOW_IDLES = 4
-};
-
 enum transfer_end {
     TRANSFER_DONE,
     TRANSFER_PEER, /* the connection ended or failed; errno says how (ENODATA: early end of stream,
@@ -23,8 +16,8 @@ struct transfer {
     struct io_conn *conn;
     int file_fd;
     uint64_t size;     /* bytes to move */
-    int idle_ms;       /* give up when no byte moves for this long; -1: never */
-    uint64_t min_rate; /* bytes a second, on average once TRANSFER_RATE_GRACE_MS are over; 0: any */
+    int idle_ms;       /* as in pace.h */
+    uint64_t min_rate; /* likewise */
 
     /* Sending: stop as soon as the peer says something. */
     bool heed_peer;

@@ -30,10 +30,25 @@ enum outcome {
     OUTCOMES
 };
 
+/* What a client asked for, over all services; the lab's come first, by its own numbers. */
+enum claims_verb {
+    CLAIMS_NO_VERB = PROTO_NO_VERB,
+    CLAIMS_GET = PROTO_GET,
+    CLAIMS_PUT = PROTO_PUT,
+    CLAIMS_DEL = PROTO_DEL,
+    CLAIMS_HEAD,
+    CLAIMS_DELETE,
+    CLAIMS_OPTIONS,
+    CLAIMS_MKCOL,
+    CLAIMS_LIST, /* a GET that is answered with a listing */
+    CLAIMS_VERBS
+};
+
 struct claims {
-    uint32_t verb;        /* an enum proto_verb, or PROTO_NO_VERB */
+    uint32_t verb;        /* an enum claims_verb */
     uint32_t reason;      /* the errno of what went wrong; 0: nothing, or the outcome says it */
     uint32_t outcome;     /* an enum outcome that a worker can tell: up to OUTCOME_BROKEN */
+    uint32_t status;      /* that an HTTP request was answered with; 0: none, or another protocol */
     uint64_t size, moved; /* of the data, bytes */
     int64_t first_ns, last_ns; /* CLOCK_MONOTONIC, when data first and last moved; 0: never */
     char name[PROTO_REQUEST_MAX + 1];
@@ -55,6 +70,18 @@ struct claims *claims_of(const struct claims_pages *pages, size_t slot);
 
 /* For a new worker: nothing is claimed there any more. */
 void claims_clear(const struct claims_pages *pages, size_t slot);
+
+/* ---- for the services, in the worker ---- */
+
+/* The session has come to this end, for this errno (0: the outcome says it). Returns `outcome`. */
+enum outcome claims_end(struct claims *claims, enum outcome outcome, int reason);
+
+/* The session ends without a last word, for the reason that errno gives; it is claimed where the
+ * outcome does not say it already. */
+enum outcome claims_break_off(struct claims *claims);
+
+/* `moved` bytes of data have moved by now: transfer.h's on_progress, with the claims as `arg`. */
+void claims_moved(void *arg, uint64_t moved);
 
 /* In a worker process: unmaps all pages but that of `slot`. Returns 0; or -1 with errno, and then
  * the process may still reach what others wrote, and must not go on. */

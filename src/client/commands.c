@@ -173,7 +173,7 @@ static int converse_get(struct link *link, const char *name, struct target *targ
     if (receive_bytes(link, target, size, path) < 0 ||
         link_expect(link, PROTO_DONE, PROTO_DONE) < 0)
         return -1;
-    if (target->direct_fd < 0 && staged_commit(&target->staged, false) < 0)
+    if (target->direct_fd < 0 && staged_commit(&target->staged, false, NULL) < 0)
         return say_error("unable to create file %s: %s", path, strerror(errno));
     return 0;
 }

@@ -89,12 +89,12 @@ int io_wait_again(int fd, short events, int64_t deadline_ms, unsigned turn)
     return io_wait(fd, events, deadline_ms);
 }
 
-int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
+static int send_all(int fd, const void *data, size_t len, int flags, int64_t deadline_ms)
 {
     const char *next = data;
 
     for (unsigned turn = 0; len > 0;) {
-        ssize_t sent = send(fd, next, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = send(fd, next, len, MSG_NOSIGNAL | MSG_DONTWAIT | flags);
         if (sent >= 0) {
             next += sent;
             len -= (size_t)sent;
@@ -107,6 +107,16 @@ int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
         }
     }
     return 0;
+}
+
+int io_send_all(int fd, const void *data, size_t len, int64_t deadline_ms)
+{
+    return send_all(fd, data, len, 0, deadline_ms);
+}
+
+int io_send_part(int fd, const void *data, size_t len, int64_t deadline_ms)
+{
+    return send_all(fd, data, len, MSG_MORE, deadline_ms);
 }
 
 /* The first time as `flags` say. */
@@ -253,6 +263,20 @@ ssize_t io_pwrite(int fd, const void *data, size_t len, off_t offset)
     if (sizeof(long) == sizeof offset)
         return syscall(SYS_pwrite64, fd, data, len, offset);
     return pwrite(fd, data, len, offset); /* the offset goes in two halves, by rules of its own */
+}
+
+void io_finish_within(struct io_conn *conn, int64_t most_ms)
+{
+    int64_t deadline_ms = io_now_ms() + most_ms, quiet_ms = 0;
+
+    if (shutdown(conn->fd, SHUT_WR) < 0)
+        return;
+    io_be_patient(conn);
+    do {
+        conn->start = conn->end = 0;
+        quiet_ms = io_now_ms() + IO_DRAIN_MS;
+    } while (io_now_ms() < deadline_ms &&
+             io_fill(conn, quiet_ms < deadline_ms ? quiet_ms : deadline_ms) > 0);
 }
 
 void io_finish(struct io_conn *conn)

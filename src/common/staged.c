@@ -18,7 +18,11 @@
 
 /* At most about so many writers at once in one directory. It also ends the search where nothing
  * comes of it, as on a filesystem whose inode numbers change. */
-enum { TEMP_ATTEMPTS = 10000, LOCK_ATTEMPTS = 1000 /* a millisecond each */ };
+enum { TEMP_ATTEMPTS = 10000 };
+
+/* How long to wait for a directory's lock, in tries of a millisecond each. Those that wait for a
+ * turn may be many. */
+enum { LOCK_ATTEMPTS = 1000, TURN_ATTEMPTS = 5000 };
 
 bool staged_is_temp_name(const char *name)
 {
@@ -75,41 +79,55 @@ static bool can_be_opened(mode_t mode)
     return (mode & (S_IRUSR | S_IWUSR)) != 0;
 }
 
-/* May the file get a temporary name now? While the directory is locked, no other writer may clear
- * away what nobody can open; so one that nobody can open gets no name without that lock. Who is
- * clearing holds the lock for some microseconds; who holds it longer is no writer. */
-static bool may_take_temp_name(const struct staged *staged)
+/* `how` is LOCK_SH or LOCK_EX. Returns 0, also on a filesystem without locks; or -1 with errno,
+ * EWOULDBLOCK. */
+static int lock_directory(int dir_fd, int how, int attempts)
 {
-    for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
-        if (can_be_opened(staged->mode) || flock(staged->dir_fd, LOCK_SH | LOCK_NB) == 0 ||
-            errno != EWOULDBLOCK)
-            return true; /* a filesystem without locks clears nothing, either */
+    for (int attempt = 0; attempt < attempts; attempt++) {
+        if (flock(dir_fd, how | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+            return 0;
         (void)poll(NULL, 0, 1);
     }
-    return false;
+    errno = EWOULDBLOCK;
+    return -1;
+}
+
+/* May the file get a temporary name now? While the directory is locked, no other writer may clear
+ * away what nobody can open; so one that nobody can open gets no name without that lock. Who is
+ * clearing holds the lock for some microseconds; who holds it longer is no writer. A filesystem
+ * without locks clears nothing, either. */
+static bool may_take_temp_name(const struct staged *staged)
+{
+    return can_be_opened(staged->mode) || staged->turn != 0 ||
+           lock_directory(staged->dir_fd, LOCK_SH, LOCK_ATTEMPTS) == 0;
 }
 
 /* clear_litter() for a file that cannot be asked. Whoever has the directory to itself knows that no
- * writer of such a file lives. Our own lock is lost on the way, whatever comes of it (flock(2)): it
- * is taken again before a name is. */
-static bool clear_unopenable(const struct staged *staged)
+ * writer of such a file lives. Our own lock is lost on the way, whatever comes of it (flock(2)),
+ * unless it is that very one: that of a turn is taken again at once, another one before a name is.
+ */
+static bool clear_unopenable(struct staged *staged)
 {
     struct stat st;
-    bool cleared = false;
+    bool alone = staged->turn == LOCK_EX, cleared = false;
 
-    if (flock(staged->dir_fd, LOCK_EX | LOCK_NB) < 0)
-        return false;
-    if (fstatat(staged->dir_fd, staged->temp, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        cleared = errno == ENOENT;
-    else if (S_ISREG(st.st_mode) && !can_be_opened(st.st_mode))
-        cleared = unlinkat(staged->dir_fd, staged->temp, 0) == 0;
+    if (alone || flock(staged->dir_fd, LOCK_EX | LOCK_NB) == 0) {
+        if (fstatat(staged->dir_fd, staged->temp, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            cleared = errno == ENOENT;
+        else if (S_ISREG(st.st_mode) && !can_be_opened(st.st_mode))
+            cleared = unlinkat(staged->dir_fd, staged->temp, 0) == 0;
+    }
+    if (alone)
+        return cleared;
     (void)flock(staged->dir_fd, LOCK_UN);
+    if (staged->turn != 0 && lock_directory(staged->dir_fd, staged->turn, TURN_ATTEMPTS) < 0)
+        staged->turn = 0;
     return cleared;
 }
 
 /* Removes the file at the temporary name if its writer is dead, which its lock tells: a lock goes
  * with its process. Returns true when the name is free to try again. */
-static bool clear_litter(const struct staged *staged)
+static bool clear_litter(struct staged *staged)
 {
     const int flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int fd = openat(staged->dir_fd, staged->temp, O_RDONLY | flags);
@@ -155,14 +173,16 @@ static int create_temp(struct staged *staged)
     return -1;
 }
 
-/* Where the directory has a default ACL, that takes the umask's place (umask(2)). */
+mode_t staged_new_mode(int dir_fd, mode_t usual, mode_t mask)
+{
+    return fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) > 0 ? usual : usual & ~mask;
+}
+
 static mode_t mode_for(int dir_fd, const struct stat *replaced, mode_t mask)
 {
-    const mode_t permissions = S_IRWXU | S_IRWXG | S_IRWXO, usual = 0666;
+    const mode_t permissions = S_IRWXU | S_IRWXG | S_IRWXO;
 
-    if (replaced != NULL)
-        return replaced->st_mode & permissions;
-    return fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) > 0 ? usual : usual & ~mask;
+    return replaced != NULL ? replaced->st_mode & permissions : staged_new_mode(dir_fd, 0666, mask);
 }
 
 /* Keeps errno. */
@@ -245,7 +265,8 @@ static int link_temp(struct staged *staged)
     return -1;
 }
 
-static int replace(struct staged *staged)
+/* `flags` are renameat2(2)'s. */
+static int replace(struct staged *staged, unsigned flags)
 {
     if (staged->temp[0] == '\0' && link_temp(staged) < 0)
         return -1;
@@ -257,7 +278,7 @@ static int replace(struct staged *staged)
     }
     /* Not every libc has a function for it. */
     if (syscall(SYS_renameat2, staged->dir_fd, staged->temp, staged->dir_fd, staged->name,
-                staged->exclusive ? RENAME_NOREPLACE : 0) < 0)
+                staged->exclusive ? RENAME_NOREPLACE : flags) < 0)
         return -1;
     staged->temp[0] = '\0';
     return 0;
@@ -265,14 +286,15 @@ static int replace(struct staged *staged)
 
 /* replace() with every signal held back, so that one that ends the process finds the temporary name
  * either not yet made or already gone. */
-static int replace_undisturbed(struct staged *staged)
+static int replace_undisturbed(struct staged *staged, unsigned flags)
 {
     sigset_t all, before;
+    bool nameless = staged->temp[0] == '\0';
 
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    int outcome = replace(staged);
-    if (outcome < 0) {
+    int outcome = replace(staged, flags);
+    if (outcome < 0 && nameless) {
         int saved = errno;
         drop_temp_name(staged);
         errno = saved;
@@ -281,36 +303,124 @@ static int replace_undisturbed(struct staged *staged)
     return outcome;
 }
 
-/* A name that is free is taken at once, and needs neither a temporary one nor its lock. */
-static int take_name(struct staged *staged)
+static int take_turn(struct staged *staged, int how)
 {
+    (void)flock(staged->fd, LOCK_SH | LOCK_NB); /* it is whole now, and no litter */
+    if (lock_directory(staged->dir_fd, how, TURN_ATTEMPTS) < 0)
+        return -1;
+    staged->turn = how;
+    return 0;
+}
+
+/* Keeps errno. */
+static void end_turn(struct staged *staged)
+{
+    int saved = errno;
+
+    if (staged->turn != 0)
+        (void)flock(staged->dir_fd, LOCK_UN);
+    staged->turn = 0;
+    errno = saved;
+}
+
+/* A name that is free is taken at once, and needs neither a temporary one nor a turn. Who holds the
+ * directory for longer than a turn takes is no writer, and keeps nobody from it who has no terms.
+ */
+static int take_any_name(struct staged *staged, bool *replaced)
+{
+    struct stat there;
+
+    *replaced = false;
     if (staged->temp[0] == '\0') {
         if (link_as(staged, staged->name) == 0)
             return 0;
         if (errno != EEXIST || staged->exclusive)
             return -1;
+        *replaced = true;
     }
-    (void)flock(staged->fd, LOCK_SH | LOCK_NB); /* it is whole now, and no litter */
-    return replace_undisturbed(staged);
+    (void)take_turn(staged, LOCK_SH);
+    if (!*replaced)
+        *replaced = fstatat(staged->dir_fd, staged->name, &there, AT_SYMLINK_NOFOLLOW) == 0;
+    int outcome = replace_undisturbed(staged, 0);
+    end_turn(staged);
+    return outcome;
+}
+
+/* Fails with EEXIST where it is not free. A filesystem that cannot tell (EINVAL) has no O_TMPFILE,
+ * either: so nobody takes a name there without a turn, and this one is ours alone. */
+static int take_free_name(struct staged *staged)
+{
+    if (staged->temp[0] == '\0')
+        return link_as(staged, staged->name);
+    int outcome = replace_undisturbed(staged, RENAME_NOREPLACE);
+    return outcome < 0 && errno == EINVAL ? replace_undisturbed(staged, 0) : outcome;
+}
+
+/* A name that was free may have been taken without a turn meanwhile, and is judged anew; once,
+ * since in this turn nobody sets it free. */
+static int take_name_on_terms(struct staged *staged, const struct staged_terms *terms,
+                              bool *replaced)
+{
+    int outcome = -1;
+
+    if (take_turn(staged, LOCK_EX) < 0)
+        return -1;
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int there = terms->judge(terms->arg);
+        *replaced = there > 0;
+        if (there < 0)
+            outcome = -1;
+        else
+            outcome = *replaced ? replace_undisturbed(staged, 0) : take_free_name(staged);
+        if (outcome == 0 || there != 0 || errno != EEXIST)
+            break;
+    }
+    end_turn(staged);
+    return outcome;
+}
+
+static int take_name(struct staged *staged, const struct staged_terms *terms, bool *replaced)
+{
+    return terms == NULL ? take_any_name(staged, replaced)
+                         : take_name_on_terms(staged, terms, replaced);
 }
 
 /* The order is the promise:
  * 1. the file's bytes are on disk before any name leads to them,
  * 2. then the name,
  * 3. and the directory that holds it is on disk before anybody is told. */
-int staged_commit(struct staged *staged, bool durable)
+int staged_commit(struct staged *staged, bool durable, const struct staged_terms *terms)
 {
+    bool replaced = false;
     int outcome = -1;
 
     if (durable && fsync(staged->fd) < 0)
         goto out;
-    if (take_name(staged) < 0)
+    if (take_name(staged, terms, &replaced) < 0)
         goto out;
     if (durable && fsync(staged->dir_fd) < 0)
         goto out;
-    outcome = 0;
+    outcome = replaced ? 1 : 0;
 out:
     staged_discard(staged);
+    return outcome;
+}
+
+int staged_remove(int dir_fd, const char *name, const struct staged_terms *terms)
+{
+    int there = 1;
+
+    if (lock_directory(dir_fd, terms == NULL ? LOCK_SH : LOCK_EX, TURN_ATTEMPTS) < 0 &&
+        terms != NULL)
+        return -1;
+    if (terms != NULL)
+        there = terms->judge(terms->arg);
+    if (there == 0)
+        errno = ENOENT;
+    int outcome = there > 0 ? unlinkat(dir_fd, name, 0) : -1;
+    int saved = errno;
+    (void)flock(dir_fd, LOCK_UN);
+    errno = saved;
     return outcome;
 }
 

@@ -3,121 +3,28 @@
  * Runs in: the worker, the client; no state but the caller's. */
 #include "common/transfer.h"
 
+#include "common/pace.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    SMALL_BYTES = 16 * 1024,            /* what a socket takes at once, and the last word besides */
-    SEND_CHUNK = 16 * 1024 * 1024,      /* a fast reader waits less where a call takes much */
-    HEEDFUL_CHUNK = 1024 * 1024,        /* how often a sender looks whether the peer spoke */
-    RECEIVE_CHUNK = 16 * 1024,          /* the buffer; on the stack, which may be a small one */
-    LITTLE_BYTES = 2 * 1024,            /* another one, for what is so small */
-    PIPE_BYTES = 1024 * 1024,           /* the pipe; from so many bytes on it is worth making one */
-    LOOK_AGAIN_BYTES = 16 * PIPE_BYTES, /* spliced unseen after a block that was not all zeros */
-    LOOK_MS = 1000                      /* how often a wait looks at what has moved, at least */
-};
-
-/* How a transfer has kept up so far. A byte has moved when we have it, or when the peer's system
- * has acknowledged it: what lies in our own buffers is on its way to nobody yet. */
-struct pace {
-    const struct transfer *transfer;
-    bool sending;
-    int64_t began_ms, moved_ms; /* when it began, and when a byte last moved */
-    uint64_t moved;             /* bytes, as of the last look */
-    unsigned in_vain; /* how often in a row poll(2) called the socket ready, and it was not */
+    SMALL_BYTES = 16 * 1024,           /* what a socket takes at once, and the last word besides */
+    SEND_CHUNK = 16 * 1024 * 1024,     /* a fast reader waits less where a call takes much */
+    HEEDFUL_CHUNK = 1024 * 1024,       /* how often a sender looks whether the peer spoke */
+    RECEIVE_CHUNK = 16 * 1024,         /* the buffer; on the stack, which may be a small one */
+    LITTLE_BYTES = 2 * 1024,           /* another one, for what is so small */
+    PIPE_BYTES = 1024 * 1024,          /* the pipe; from so many bytes on it is worth making one */
+    LOOK_AGAIN_BYTES = 16 * PIPE_BYTES /* spliced unseen after a block that was not all zeros */
 };
 
 static struct pace start_pace(const struct transfer *transfer, bool sending)
 {
-    int64_t now_ms = io_now_ms();
-    return (struct pace){
-        .transfer = transfer, .sending = sending, .began_ms = now_ms, .moved_ms = now_ms};
-}
-
-/* The moment at which what has moved becomes too little for the average asked for. */
-static int64_t rate_deadline(const struct pace *pace)
-{
-    uint64_t min_rate = pace->transfer->min_rate;
-    if (min_rate == 0)
-        return IO_NO_DEADLINE;
-    int64_t due_ms = (int64_t)(pace->moved / min_rate * 1000);
-    return pace->began_ms + (due_ms > TRANSFER_RATE_GRACE_MS ? due_ms : TRANSFER_RATE_GRACE_MS);
-}
-
-/* Returns false where it is a local socket: between the two ends of that there is nothing. */
-static bool ask_tcp(int sock_fd, struct tcp_info *info)
-{
-    socklen_t len = sizeof *info;
-    *info = (struct tcp_info){.tcpi_probes = UINT8_MAX};
-    return getsockopt(sock_fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0 || errno != EOPNOTSUPP;
-}
-
-/* Does the peer's system answer? A byte that is not acknowledged is sent again and again, and so is
- * the question whether a window that has closed is open again (tcp(7), TCP_INFO). One of these may
- * be on its way at any moment; when a second one is, the first had no answer. */
-static bool peer_answers(int sock_fd)
-{
-    struct tcp_info info;
-    return !ask_tcp(sock_fd, &info) || (info.tcpi_probes <= 1 && info.tcpi_retransmits <= 1);
-}
-
-/* The moment at which nothing has moved for too long. Who reads steadily, but slowly, may seem to
- * read nothing for longer than that: a window that has closed is opened again for a whole segment
- * only, or a good part of the buffer (RFC 9293 section 3.8.6.2.2), and Linux frees a received
- * packet, of up to 64 KiB, when its last byte is read. At 1 KB/s that is a minute. */
-static int64_t idle_deadline(const struct pace *pace, int64_t now_ms)
-{
-    int64_t idle_ms = pace->transfer->idle_ms;
-    if (idle_ms < 0)
-        return IO_NO_DEADLINE;
-    if (pace->sending && now_ms >= pace->moved_ms + idle_ms &&
-        peer_answers(pace->transfer->conn->fd))
-        idle_ms *= TRANSFER_CLOSED_WINDOW_IDLES;
-    return pace->moved_ms + idle_ms;
-}
-
-/* Takes note of what has moved by now, and judges. Called on every turn, after the call that moves
- * bytes has had its chance: on a machine that is busy, bytes that came in time are seen too late.
- * Returns the moment up to which all is well, or -1 with errno: ETIMEDOUT when nothing has moved
- * for too long, ETIME when too little has. */
-static int64_t keep_pace(struct pace *pace, uint64_t moved)
-{
-    int64_t now_ms = io_now_ms();
-
-    if (moved > pace->moved) {
-        pace->moved = moved;
-        pace->moved_ms = now_ms;
-        pace->in_vain = 0;
-    }
-    int64_t rate_ms = rate_deadline(pace), idle_ms = idle_deadline(pace, now_ms);
-    bool rate_first = rate_ms < idle_ms;
-    int64_t due_ms = rate_first ? rate_ms : idle_ms;
-    if (now_ms < due_ms)
-        return due_ms;
-    errno = rate_first ? ETIME : ETIMEDOUT;
-    return -1;
-}
-
-/* Waits for the socket, where the transfer keeps up; and not for long, because poll(2) does not
- * tell of bytes that the peer acknowledges. Returns 0: try again; or -1 as keep_pace(). */
-static int wait_in_pace(struct pace *pace, short events, uint64_t moved)
-{
-    int64_t due_ms = keep_pace(pace, moved);
-    if (due_ms < 0)
-        return -1;
-    int64_t look_ms = io_now_ms() + LOOK_MS;
-    int outcome = io_wait_again(pace->transfer->conn->fd, events,
-                                look_ms < due_ms ? look_ms : due_ms, pace->in_vain);
-    pace->in_vain = outcome == 0 ? pace->in_vain + 1 : 0;
-    return outcome < 0 && errno != ETIMEDOUT ? -1 : 0;
+    return pace_start(transfer->conn->fd, sending, transfer->idle_ms, transfer->min_rate);
 }
 
 static void tell_progress(const struct transfer *transfer, uint64_t moved)
@@ -138,33 +45,18 @@ static bool is_file_error(int error)
     return error == EIO || error == EINVAL || error == EOVERFLOW || error == EISDIR;
 }
 
-/* The bytes the peer's kernel has acknowledged, of `sent` (tcp(7), SIOCOUTQ). A local socket counts
- * the memory that they take instead; but what it has taken the peer has. */
-static uint64_t delivered(int sock_fd, uint64_t sent)
-{
-    struct tcp_info info;
-    int queued = 0;
-
-    if (!ask_tcp(sock_fd, &info))
-        return sent;
-    if (ioctl(sock_fd, SIOCOUTQ, &queued) < 0 || (uint64_t)queued > sent)
-        return 0;
-    return sent - (uint64_t)queued;
-}
-
 /* When all is sent, but not yet on its way: who listens for the peer goes on until that has all of
  * it, or speaks; others, until there is room for the last word. Either wait is the transfer's. */
-static enum transfer_end see_off(struct pace *pace)
+static enum transfer_end see_off(const struct transfer *transfer, struct pace *pace)
 {
-    const struct transfer *transfer = pace->transfer;
     int sock_fd = transfer->conn->fd;
     short events = transfer->heed_peer ? POLLIN : POLLOUT;
 
     while (!is_ready(sock_fd, events)) {
-        uint64_t moved = delivered(sock_fd, transfer->size);
+        uint64_t moved = pace_delivered(sock_fd, transfer->size);
         if (transfer->heed_peer && moved == transfer->size)
             break;
-        if (wait_in_pace(pace, events, moved) < 0)
+        if (pace_wait(pace, events, moved) < 0)
             return TRANSFER_PEER;
     }
     return TRANSFER_DONE;
@@ -193,13 +85,13 @@ enum transfer_end transfer_send(const struct transfer *transfer)
             errno = ENODATA;
             return TRANSFER_FILE;
         } else if (errno == EAGAIN) {
-            if (wait_in_pace(&pace, events, delivered(sock_fd, transfer->size - left)) < 0)
+            if (pace_wait(&pace, events, pace_delivered(sock_fd, transfer->size - left)) < 0)
                 return TRANSFER_PEER;
         } else if (errno != EINTR) {
             return is_file_error(errno) ? TRANSFER_FILE : TRANSFER_PEER;
         }
     }
-    return small ? TRANSFER_DONE : see_off(&pace);
+    return small ? TRANSFER_DONE : see_off(transfer, &pace);
 }
 
 static bool is_all_zeros(const char *data, size_t len)
@@ -284,7 +176,7 @@ static enum transfer_end await_more(struct inflow *in, ssize_t got)
 {
     if (got == 0)
         errno = ENODATA;
-    else if (errno == EINTR || (errno == EAGAIN && wait_in_pace(&in->pace, POLLIN, in->moved) == 0))
+    else if (errno == EINTR || (errno == EAGAIN && pace_wait(&in->pace, POLLIN, in->moved) == 0))
         return TRANSFER_DONE;
     return TRANSFER_PEER;
 }
@@ -380,7 +272,7 @@ enum transfer_end transfer_receive(const struct transfer *transfer)
         if (end != TRANSFER_DONE || in.moved == in.pace.moved)
             continue;
         tell_progress(transfer, in.moved);
-        if (keep_pace(&in.pace, in.moved) < 0 && in.moved < transfer->size)
+        if (pace_keep(&in.pace, in.moved) < 0 && in.moved < transfer->size)
             end = TRANSFER_PEER;
     }
     close_pipe(&in);

@@ -3,6 +3,9 @@
  * Runs in: the parent; all but claims_open() and claims_close() in the child, too. */
 #include "session/claims.h"
 
+#include "common/io.h"
+
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -42,6 +45,42 @@ struct claims *claims_of(const struct claims_pages *pages, size_t slot)
 void claims_clear(const struct claims_pages *pages, size_t slot)
 {
     memset(claims_of(pages, slot), 0, sizeof(struct claims));
+}
+
+enum outcome claims_end(struct claims *claims, enum outcome outcome, int reason)
+{
+    claims->reason = (uint32_t)reason;
+    claims->outcome = outcome;
+    return outcome;
+}
+
+enum outcome claims_break_off(struct claims *claims)
+{
+    switch (errno) {
+    case ETIMEDOUT:
+        return claims_end(claims, OUTCOME_TIMEOUT, 0);
+    case ETIME:
+        return claims_end(claims, OUTCOME_TOO_SLOW, 0);
+    case ENODATA:
+        return claims_end(claims, OUTCOME_CLIENT_GONE, 0);
+    case EPROTO:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return claims_end(claims, OUTCOME_BROKEN, errno);
+    default:
+        return claims_end(claims, OUTCOME_CLIENT_GONE, errno);
+    }
+}
+
+void claims_moved(void *arg, uint64_t moved)
+{
+    struct claims *claims = arg;
+
+    claims->last_ns = io_now_ns();
+    if (claims->first_ns == 0)
+        claims->first_ns = claims->last_ns;
+    claims->moved = moved;
 }
 
 /* A mapping of no length cannot be undone (munmap(2), EINVAL). */

@@ -64,38 +64,10 @@ static int say_size(struct session *s, uint64_t size)
     return say(s, wire, sizeof wire);
 }
 
-static enum outcome claim_end(struct session *s, enum outcome outcome, int reason)
-{
-    s->claims->reason = (uint32_t)reason;
-    s->claims->outcome = outcome;
-    return outcome;
-}
-
-/* The session ends without a last word, for the reason that errno gives; it is claimed where the
- * outcome does not say it already. */
-static enum outcome break_off(struct session *s)
-{
-    switch (errno) {
-    case ETIMEDOUT:
-        return claim_end(s, OUTCOME_TIMEOUT, 0);
-    case ETIME:
-        return claim_end(s, OUTCOME_TOO_SLOW, 0);
-    case ENODATA:
-        return claim_end(s, OUTCOME_CLIENT_GONE, 0);
-    case EPROTO:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-        return claim_end(s, OUTCOME_BROKEN, errno);
-    default:
-        return claim_end(s, OUTCOME_CLIENT_GONE, errno);
-    }
-}
-
 /* What was asked is done, whether or not the client stays to hear it. */
 static enum outcome finish_done(struct session *s)
 {
-    (void)claim_end(s, OUTCOME_DONE, 0);
+    (void)claims_end(s->claims, OUTCOME_DONE, 0);
     (void)say_word(s, PROTO_DONE);
     return OUTCOME_DONE;
 }
@@ -114,7 +86,7 @@ __attribute__((format(printf, 3, 4))) static enum outcome refuse(struct session 
     va_end(args);
     /* `reply` has room for more than that. */
     memcpy(s->claims->error, reply + prefix, sizeof s->claims->error - 1);
-    (void)claim_end(s, OUTCOME_REFUSED, error);
+    (void)claims_end(s->claims, OUTCOME_REFUSED, error);
     (void)say_word(s, reply);
     return OUTCOME_REFUSED;
 }
@@ -215,16 +187,6 @@ static void log_moving(const struct session *s, const char *verb, uint64_t size)
         log_line("server %s %" PRIu64 " bytes", verb, size);
 }
 
-static void claim_moved(void *arg, uint64_t moved)
-{
-    struct claims *claims = arg;
-
-    claims->last_ns = io_now_ns();
-    if (claims->first_ns == 0)
-        claims->first_ns = claims->last_ns;
-    claims->moved = moved;
-}
-
 static struct transfer begin_transfer(struct session *s, int file_fd, uint64_t size)
 {
     s->claims->size = size;
@@ -234,7 +196,7 @@ static struct transfer begin_transfer(struct session *s, int file_fd, uint64_t s
         .size = size,
         .idle_ms = s->config->idle_ms,
         .min_rate = s->config->min_rate,
-        .on_progress = claim_moved,
+        .on_progress = claims_moved,
         .arg = s->claims,
     };
 }
@@ -267,19 +229,19 @@ static int skip_repetition(struct session *s, int64_t deadline_ms)
 static enum outcome send_file(struct session *s, int file_fd, uint64_t size)
 {
     if (say_word(s, PROTO_OK) < 0)
-        return break_off(s);
+        return claims_break_off(s->claims);
     int64_t deadline_ms = begin_turn(s);
     if (skip_repetition(s, deadline_ms) < 0 ||
         io_expect_word(&s->conn, PROTO_READY, deadline_ms) < 0)
-        return break_off(s);
+        return claims_break_off(s->claims);
     if (say_size(s, size) < 0 || io_expect_word(&s->conn, PROTO_OK, begin_turn(s)) < 0)
-        return break_off(s);
+        return claims_break_off(s->claims);
     log_moving(s, "sending", size);
     struct transfer transfer = begin_transfer(s, file_fd, size);
     enum transfer_end end = transfer_send(&transfer);
     if (end == TRANSFER_FILE) /* it was ours to keep what the size promised */
-        return claim_end(s, OUTCOME_BROKEN, errno);
-    return end == TRANSFER_DONE ? finish_done(s) : break_off(s);
+        return claims_end(s->claims, OUTCOME_BROKEN, errno);
+    return end == TRANSFER_DONE ? finish_done(s) : claims_break_off(s->claims);
 }
 
 /* Reads the size of an upload. Returns 0, or -1 with errno: EFBIG where the first byte alone says
@@ -312,13 +274,13 @@ static enum outcome receive_file(struct session *s, struct staged *upload)
     uint64_t size = 0;
 
     if (say_word(s, PROTO_OK) < 0)
-        return break_off(s);
+        return claims_break_off(s->claims);
     if (read_size(s, &size) < 0) {
         /* In place of the size came more of a name that had seemed whole. */
         if (errno == EFBIG && !s->terminated)
             errno = EPROTO;
         if (errno != EFBIG)
-            return break_off(s);
+            return claims_break_off(s->claims);
         return refuse(s, EFBIG, PROTO_CANNOT_CREATE, s->parsed.name);
     }
     if (size > s->config->max_size)
@@ -326,15 +288,15 @@ static enum outcome receive_file(struct session *s, struct staged *upload)
     if (staged_reserve(upload, size) < 0)
         return refuse(s, errno, PROTO_CANNOT_CREATE, s->parsed.name);
     if (say_word(s, PROTO_OK) < 0)
-        return break_off(s);
+        return claims_break_off(s->claims);
 
     log_moving(s, "receiving", size);
     struct transfer transfer = begin_transfer(s, upload->fd, size);
     transfer.reads_zero = true;
     enum transfer_end end = transfer_receive(&transfer);
     if (end == TRANSFER_PEER)
-        return break_off(s);
-    if (end != TRANSFER_DONE || staged_commit(upload, s->config->durable) < 0)
+        return claims_break_off(s->claims);
+    if (end != TRANSFER_DONE || staged_commit(upload, s->config->durable, NULL) < 0)
         return refuse(s, errno, PROTO_CANNOT_CREATE, s->parsed.name);
     return finish_done(s);
 }
@@ -349,13 +311,14 @@ static bool out_of_room(int error)
 static enum outcome delete_file(struct session *s)
 {
     const struct session_config *config = s->config;
+    struct stat st;
 
-    if (storage_find(config->root_fd, s->parsed.name) < 0)
-        return out_of_room(errno) ? break_off(s)
+    if (storage_look(config->root_fd, s->parsed.name, &st) < 0)
+        return out_of_room(errno) ? claims_break_off(s->claims)
                                   : refuse(s, errno, PROTO_NO_SUCH_FILE, s->parsed.name);
     if (config->read_only || config->no_delete)
         return refuse(s, config->read_only ? EROFS : EPERM, PROTO_CANNOT_DELETE, s->parsed.name);
-    int outcome = storage_delete(config->root_fd, s->parsed.name, config->durable);
+    int outcome = storage_delete(config->root_fd, s->parsed.name, config->durable, NULL);
     if (outcome < 0 && errno == ENOENT)
         return refuse(s, ENOENT, PROTO_NO_SUCH_FILE, s->parsed.name);
     log_deleting(s);
@@ -371,8 +334,9 @@ struct grant {
     struct staged upload; /* PUT */
 };
 
-/* Can this request succeed? Opens what it needs. Returns 0, or -1 with errno. */
-static int prepare(struct session *s, struct grant *grant)
+/* Can this request succeed? Opens what it needs; with `make`, makes the directories that it needs,
+ * too. Returns 0, or -1 with errno. */
+static int prepare(struct session *s, struct grant *grant, bool make)
 {
     const struct session_config *config = s->config;
 
@@ -386,11 +350,8 @@ static int prepare(struct session *s, struct grant *grant)
             errno = EROFS;
             return -1;
         }
-        if (storage_create(config->root_fd, config->nameless, s->parsed.name, !config->no_overwrite,
-                           config->mask, &grant->upload) < 0)
-            return -1;
-        grant->upload.proc_fd = config->proc_fd;
-        return 0;
+        return storage_create(config, s->parsed.name, make && config->make_directories,
+                              &grant->upload);
     case PROTO_DEL:
         break;
     }
@@ -423,8 +384,8 @@ static enum outcome serve(struct session *s, struct grant *grant, int error)
 }
 
 /* From the request to the last word. A request without a terminator may be torn. One that can
- * succeed goes ahead at once, because the next turn would expose it; before a refusal or a
- * deletion, which nothing would expose, we listen for the rest of it. */
+ * succeed goes ahead at once, because the next turn would expose it; before a refusal, or what
+ * nothing would undo, a deletion or a new directory, we listen for the rest of it. */
 static enum outcome answer_request(struct session *s)
 {
     int64_t deadline_ms = begin_turn(s);
@@ -434,21 +395,22 @@ static enum outcome answer_request(struct session *s)
 
     for (int quiet_ms = 0;; quiet_ms = TAIL_MS) {
         parse = read_request(s, deadline_ms, quiet_ms);
-        bool prepared = parse == PROTO_REQUEST && prepare(s, &grant) == 0;
+        bool sure = s->terminated || quiet_ms > 0;
+        bool prepared = parse == PROTO_REQUEST && prepare(s, &grant, sure) == 0;
         error = prepared ? 0 : errno;
         bool exposed = prepared && s->parsed.verb != PROTO_DEL;
-        if (parse == PROTO_INCOMPLETE || s->terminated || exposed || quiet_ms > 0)
+        if (parse == PROTO_INCOMPLETE || sure || exposed)
             break;
     }
     if (parse == PROTO_INCOMPLETE)
-        return break_off(s);
+        return claims_break_off(s->claims);
     log_request(s);
     if (parse == PROTO_BAD)
         return refuse(s, EBADMSG, PROTO_BAD_REQUEST);
     claim_request(s);
     if (out_of_room(error)) {
         errno = error;
-        return break_off(s);
+        return claims_break_off(s->claims);
     }
     s->conn.start += s->consumed;
     return serve(s, &grant, error);
@@ -462,7 +424,7 @@ static void lab_run(const struct session_config *config, int fd, struct claims *
     if (say_word(&s, PROTO_READY) == 0)
         (void)answer_request(&s);
     else
-        (void)break_off(&s);
+        (void)claims_break_off(claims);
     io_finish(&s.conn);
 }
 

@@ -50,7 +50,7 @@ static const char *skip_slashes(const char *path)
 }
 
 /* Refuses what no look-up need be asked about: absolute names, `..` anywhere, temporary names. */
-static bool is_permitted(const char *name)
+bool storage_permits(const char *name)
 {
     if (name[0] == '\0' || name[0] == '/')
         return false;
@@ -153,15 +153,18 @@ __attribute__((noinline)) static int check_whole(int root_fd, const char *name, 
     return found ? -1 : 0;
 }
 
-/* Opens a regular file and sets *st. Returns a descriptor, or -1 with errno; EISDIR where it is
- * something else. */
-static int open_regular(int root_fd, const char *name, int flags, struct stat *st)
+/* Opens a regular file, or with `directory_too` a directory, and sets *st. Returns a descriptor, or
+ * -1 with errno; EISDIR where it is something else. */
+static int open_regular(int root_fd, const char *name, int flags, bool directory_too,
+                        struct stat *st)
 {
     int fd = open_beneath(root_fd, name, flags);
 
     /* What fstat(3) calls, with an empty path of ours: libc's is on a page that nothing else needs.
      */
     if (fd >= 0 && fstatat(fd, "", st, AT_EMPTY_PATH) == 0 && S_ISREG(st->st_mode))
+        return fd;
+    if (fd >= 0 && directory_too && S_ISDIR(st->st_mode))
         return fd;
     if (fd >= 0)
         errno = EISDIR;
@@ -171,11 +174,13 @@ static int open_regular(int root_fd, const char *name, int flags, struct stat *s
 
 /* The same for reading, and only where it is whole. Without O_NONBLOCK a FIFO would hold us until
  * somebody writes to it (fifo(7)). */
-static int open_whole(int root_fd, dev_t nameless, const char *name, struct stat *st)
+static int open_whole(int root_fd, dev_t nameless, const char *name, bool directory_too,
+                      struct stat *st)
 {
-    int fd = open_regular(root_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, st);
+    int fd = open_regular(root_fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, directory_too, st);
 
-    if (fd < 0 || st->st_dev == nameless || check_whole(root_fd, name, fd) == 0)
+    if (fd < 0 || st->st_dev == nameless || !S_ISREG(st->st_mode) ||
+        check_whole(root_fd, name, fd) == 0)
         return fd;
     io_close(fd);
     return -1;
@@ -188,84 +193,179 @@ static bool cannot_be_asked(int error)
     return error == EACCES || error == EWOULDBLOCK || error == EIO || error == ESTALE;
 }
 
-/* Returns 0 and sets *st where `name` is a regular file that may be replaced or deleted, or -1 with
- * errno as open_whole(). What it is, is seen before it is opened: to open a device may do
- * something. */
+/* storage_look() for a name that is permitted. What it is, is seen before it is opened: to open a
+ * device may do something. */
 static int find_regular(int root_fd, const char *name, struct stat *st)
 {
-    int fd = open_regular(root_fd, name, O_PATH, st);
+    int fd = open_regular(root_fd, name, O_PATH, false, st);
 
     if (fd < 0)
         return -1;
     io_close(fd);
-    fd = open_whole(root_fd, 0, name, st);
+    fd = open_whole(root_fd, 0, name, false, st);
     io_close(fd);
     return fd >= 0 || cannot_be_asked(errno) ? 0 : -1;
+}
+
+static int check_name(const char *name)
+{
+    if (storage_permits(name))
+        return 0;
+    errno = EACCES;
+    return -1;
 }
 
 int storage_open_file(int root_fd, dev_t nameless, const char *name, uint64_t *size)
 {
     struct stat st;
 
-    if (!is_permitted(name)) {
-        errno = EACCES;
+    if (check_name(name) < 0)
         return -1;
-    }
-    int fd = open_whole(root_fd, nameless, name, &st);
+    int fd = open_whole(root_fd, nameless, name, false, &st);
     if (fd < 0)
         return -1;
     *size = (uint64_t)st.st_size;
     return fd;
 }
 
-int storage_create(int root_fd, dev_t nameless, const char *name, bool overwrite, mode_t mask,
+int storage_open(int root_fd, dev_t nameless, const char *name, struct stat *st)
+{
+    if (check_name(name) < 0)
+        return -1;
+    int fd = open_whole(root_fd, nameless, name, true, st);
+    /* open(2): what a socket answers, and a device without a driver. */
+    if (fd < 0 && (errno == ENXIO || errno == ENODEV))
+        errno = EISDIR;
+    return fd;
+}
+
+int storage_look(int root_fd, const char *name, struct stat *st)
+{
+    return check_name(name) < 0 ? -1 : find_regular(root_fd, name, st);
+}
+
+static int make_in(int dir_fd, const char *component, mode_t mask)
+{
+    return mkdirat(dir_fd, component, staged_new_mode(dir_fd, 0777, mask));
+}
+
+int storage_make_directory(int root_fd, const char *name, mode_t mask, bool durable)
+{
+    const char *final;
+
+    if (check_name(name) < 0)
+        return -1;
+    int dir_fd = open_parent(root_fd, name, &final);
+    if (dir_fd < 0) {
+        if (errno == EISDIR) /* "." is there */
+            errno = EEXIST;
+        return -1;
+    }
+    int outcome = make_in(dir_fd, final, mask);
+    if (outcome == 0 && durable)
+        outcome = fsync(dir_fd);
+    io_close(dir_fd);
+    return outcome;
+}
+
+/* No component may be too long: what is found out too late has made directories for nothing. */
+static int check_components(const char *name)
+{
+    while (*name != '\0') {
+        size_t len = component_len(name);
+        if (len > NAME_MAX) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        name = skip_slashes(name + len);
+    }
+    return 0;
+}
+
+/* Makes the directory `path`, unless it is there. Another may make it at the same time; then what
+ * holds it is flushed here all the same, because either promises that it is on disk. */
+static int make_missing(const struct session_config *config, const char *path)
+{
+    const char *final;
+    int fd = open_beneath(config->root_fd, path, O_PATH | O_DIRECTORY);
+
+    io_close(fd);
+    if (fd >= 0 || errno != ENOENT)
+        return fd < 0 ? -1 : 0;
+    fd = open_parent(config->root_fd, path, &final);
+    if (fd < 0)
+        return -1;
+    int outcome = make_in(fd, final, config->mask);
+    if (outcome < 0 && errno == EEXIST)
+        outcome = 0;
+    if (outcome == 0 && config->durable)
+        outcome = fsync(fd);
+    io_close(fd);
+    return outcome;
+}
+
+/* Makes those that are missing of the directories that lead to `name`, from the root on, each in
+ * the one that was opened beneath the root to hold it: so no link leads a new one out. */
+__attribute__((noinline)) static int make_parents(const struct session_config *config,
+                                                  const char *name)
+{
+    char path[PATH_MAX];
+
+    if (check_components(name) < 0)
+        return -1;
+    for (size_t len = component_len(name); name[len] != '\0';) {
+        if (len >= sizeof path) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        memcpy(path, name, len);
+        path[len] = '\0';
+        if (make_missing(config, path) < 0)
+            return -1;
+        const char *next = skip_slashes(name + len);
+        len = (size_t)(next - name) + component_len(next);
+    }
+    return 0;
+}
+
+int storage_create(const struct session_config *config, const char *name, bool make,
                    struct staged *upload)
 {
     struct stat old;
     const char *final;
 
-    if (!is_permitted(name)) {
-        errno = EACCES;
+    if (check_name(name) < 0)
         return -1;
-    }
-    bool replaces = find_regular(root_fd, name, &old) == 0;
+    bool replaces = find_regular(config->root_fd, name, &old) == 0;
     if (!replaces && errno != ENOENT)
         return -1;
-    if (replaces && !overwrite) {
+    if (replaces && config->no_overwrite) {
         errno = EEXIST;
         return -1;
     }
-    int dir_fd = open_parent(root_fd, name, &final);
+    int dir_fd = open_parent(config->root_fd, name, &final);
+    if (dir_fd < 0 && errno == ENOENT && make && make_parents(config, name) == 0)
+        dir_fd = open_parent(config->root_fd, name, &final);
     if (dir_fd < 0)
         return -1;
-    if (staged_open(upload, dir_fd, final, replaces ? &old : NULL, mask, nameless) < 0)
+    if (staged_open(upload, dir_fd, final, replaces ? &old : NULL, config->mask, config->nameless) <
+        0)
         return -1;
-    upload->exclusive = !overwrite;
+    upload->exclusive = config->no_overwrite;
+    upload->proc_fd = config->proc_fd;
     return 0;
 }
 
-int storage_find(int root_fd, const char *name)
-{
-    struct stat st;
-
-    if (is_permitted(name))
-        return find_regular(root_fd, name, &st);
-    errno = EACCES;
-    return -1;
-}
-
-int storage_delete(int root_fd, const char *name, bool durable)
+int storage_delete(int root_fd, const char *name, bool durable, const struct staged_terms *terms)
 {
     const char *final;
 
-    if (!is_permitted(name)) {
-        errno = EACCES;
+    if (check_name(name) < 0)
         return -1;
-    }
     int dir_fd = open_parent(root_fd, name, &final);
     if (dir_fd < 0)
         return -1;
-    int outcome = unlinkat(dir_fd, final, 0);
+    int outcome = staged_remove(dir_fd, final, terms);
     if (outcome == 0 && durable)
         outcome = fsync(dir_fd);
     io_close(dir_fd);
