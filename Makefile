@@ -44,12 +44,15 @@ SERVER  = server_main options identity confine inetd
 MANAGER = acceptor sources turns pending running manager
 RECORD  = record ledger board claims_reader
 SESSION = lab storage sandbox claims
+HTTP    = http head target gate validators calendar types chunks answer read write body listing entries accept markup stream page
 CLIENT  = client_main client_options link commands progress say
 TOP     = top_main snapshot screen
 
 COMMON_OBJ = $(COMMON:%=$(BUILD)/common/%.o)
 SERVER_OBJ = $(SERVER:%=$(BUILD)/server/%.o) $(MANAGER:%=$(BUILD)/manager/%.o) \
              $(RECORD:%=$(BUILD)/record/%.o) $(SESSION:%=$(BUILD)/session/%.o) $(COMMON_OBJ)
+# Linked behind all others: so a client of the lab's protocol touches no page on their account.
+HTTP_OBJ   = $(HTTP:%=$(BUILD)/session/http/%.o)
 WORKER_OBJ = $(BUILD)/manager/worker_fork.o $(BUILD)/manager/worker_thread.o
 CLIENT_OBJ = $(CLIENT:%=$(BUILD)/client/%.o) $(COMMON_OBJ)
 TOP_OBJ    = $(TOP:%=$(BUILD)/top/%.o) $(BUILD)/record/claims_reader.o $(COMMON_OBJ)
@@ -85,8 +88,8 @@ BARE_MUSL   = $(if $(shell command -v musl-gcc 2>/dev/null),$(BARE:=-musl))
 all: $(PROGRAMS)
 
 # The two servers differ in one object.
-$(BUILD)/ferryd: $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o
-$(BUILD)/ferryd-threads: $(SERVER_OBJ) $(BUILD)/manager/worker_thread.o
+$(BUILD)/ferryd: $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o $(HTTP_OBJ)
+$(BUILD)/ferryd-threads: $(SERVER_OBJ) $(BUILD)/manager/worker_thread.o $(HTTP_OBJ)
 $(BUILD)/ferryd-threads: LINK_THREADS = -pthread
 $(BUILD)/ferry: $(CLIENT_OBJ)
 $(BUILD)/ferrytop: $(TOP_OBJ)
@@ -94,6 +97,7 @@ $(BUILD)/ferrytop: $(TOP_OBJ)
 $(PROGRAMS):
 	$(LINK) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/session/http/page.o: src/session/http/page.html
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
@@ -105,25 +109,27 @@ $(BUILD)/test/%: test/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LINK_HARDENED) $(filter-out $(PLAIN),$(FLAGS) $(LDFLAGS)) $(LINK_THREADS) -o $@ $(filter %.c %.o,$^)
 $(BUILD)/test/%: PLAIN = -fsanitize=% -fno-sanitize%
-$(BUILD)/test/late_stop $(BUILD)/test/queue_model: PLAIN =
+$(BUILD)/test/late_stop $(BUILD)/test/queue_model $(BUILD)/test/http_bytes $(BUILD)/test/http_versions: PLAIN =
 $(BUILD)/test/stopwatch $(BUILD)/test/late_stop: LINK_THREADS = -pthread
 $(BUILD)/test/late_stop: $(BUILD)/manager/worker_thread.o $(BUILD)/session/claims.o $(BUILD)/common/io.o
 $(BUILD)/test/queue_model: $(addprefix $(BUILD)/,manager/pending.o manager/sources.o manager/turns.o \
     common/peer.o common/memory.o common/io.o)
+$(BUILD)/test/http_bytes: $(addprefix $(BUILD)/session/http/,head.o target.o gate.o chunks.o validators.o calendar.o)
+$(BUILD)/test/http_versions: $(addprefix $(BUILD)/session/http/,validators.o calendar.o head.o)
 
-$(BUILD)/test/ferryd-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_fork.o
-$(BUILD)/test/ferryd-threads-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_thread.o
+$(BUILD)/test/ferryd-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_fork.o $(HTTP_OBJ)
+$(BUILD)/test/ferryd-threads-hostile: $(HOSTILE_OBJ) $(BUILD)/manager/worker_thread.o $(HTTP_OBJ)
 $(BUILD)/test/ferryd-threads-hostile: LINK_THREADS = -pthread
 
-$(BUILD)/test/ferryd-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_fork.o
-$(BUILD)/test/ferryd-threads-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_thread.o
+$(BUILD)/test/ferryd-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_fork.o $(HTTP_OBJ)
+$(BUILD)/test/ferryd-threads-leaky: $(LEAKY_OBJ) $(BUILD)/manager/worker_thread.o $(HTTP_OBJ)
 $(BUILD)/test/ferryd-threads-leaky: LINK_THREADS = -pthread
 
-$(BUILD)/test/ferryd-pages: $(BUILD)/pages/pages.o $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o
+$(BUILD)/test/ferryd-pages: $(BUILD)/pages/pages.o $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o $(HTTP_OBJ)
 $(BUILD)/test/ferryd-pages: LINK_THREADS = -Wl,--wrap=sysconf,--wrap=mmap,--wrap=mmap64,--wrap=munmap
 
-$(BUILD)/test/ferryd-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o
-$(BUILD)/test/ferryd-threads-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD)/manager/worker_thread.o
+$(BUILD)/test/ferryd-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD)/manager/worker_fork.o $(HTTP_OBJ)
+$(BUILD)/test/ferryd-threads-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD)/manager/worker_thread.o $(HTTP_OBJ)
 $(DOORS): WRAPS = -Wl,--wrap=acceptor_open,--wrap=acceptor_take,--wrap=log_open
 $(BUILD)/test/ferryd-doors: LINK_THREADS = $(WRAPS)
 $(BUILD)/test/ferryd-threads-doors: LINK_THREADS = $(WRAPS) -pthread
@@ -160,7 +166,7 @@ $(BUILD)/leaky/lab.o: src/session/lab.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -Dlab_service=real_lab_service -c -o $@ $<
 
--include $(BUILD)/pages/pages.d $(BUILD)/doors/doors.d $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
+-include $(BUILD)/pages/pages.d $(BUILD)/doors/doors.d $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(HTTP_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
          $(WORKER_OBJ:.o=.d) $(PROBES:=.d)
 
 # The programs without a shared library, for the rate of small transfers (docs/performance.md). The
@@ -218,11 +224,14 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = bench borders commands compare ensure hardening lab_guide lib links manpages negative_controls portability timeline variants
+HOUSE_TESTS   = bench borders commands compare ensure hardening http_doc lab_guide lib links manpages negative_controls portability timeline variants
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
+# What wants a browser, or other large programs in front of the server; what those show, they show on
+# one build.
+HEAVY_TESTS = http_page http_proxies
 # Those that take longest start first, so that the end is not a wait for one of them.
-SLOW     = negative_controls slow_readers compare corpus hostile_clients sizes sandbox limits fallback
+SLOW     = negative_controls http_page slow_readers compare http_bad corpus hostile_clients sizes sandbox limits fallback
 IN_ORDER = $(filter $(TESTS),$(SLOW)) $(filter-out $(SLOW),$(TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
 PROCESS_TESTS := $(call tagged,ferryd)
@@ -238,19 +247,22 @@ TAPS = $(foreach test,$(IN_ORDER),$(foreach server,$(SERVERS),$(patsubst %,$(RES
 # A file that hangs is a failure, not a wait.
 TEST_SECONDS ?= 600
 
-ifneq ($(filter test test-house test-run sanitize asan tsan coverage,$(MAKECMDGOALS)),)
+ifneq ($(filter test test-house test-heavy test-run sanitize asan tsan coverage,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v bats 2>/dev/null),)
 $(error bats is not installed: scripts/test installs it, or says how)
 endif
 endif
 
-.PHONY: test test-house test-run clean-results $(TAPS)
+.PHONY: test test-house test-heavy test-run clean-results $(TAPS)
 
 test: test-run
 	@test/summary $(RESULTS)
 
 test-house:
 	@$(MAKE) --no-print-directory TESTS="$(HOUSE_TESTS)" RESULTS=$(BUILD)/house test
+
+test-heavy:
+	@$(MAKE) --no-print-directory TESTS="$(HEAVY_TESTS)" RESULTS=$(BUILD)/http test
 
 # Runs everything and judges nothing: test/summary does.
 test-run: clean-results
@@ -271,9 +283,9 @@ clean-results: all probes
 ASAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=thread
 # The helpers of lib.bash have to see a sanitizer's server as it is.
-SANITIZER_TESTS = $(PROGRAM_TESTS) lib
+SANITIZER_TESTS = $(filter-out $(HEAVY_TESTS),$(PROGRAM_TESTS)) lib
 # Where several clients are served at once: there the thread sanitizer can find something.
-CONCURRENT_TESTS = admission cap ferrytop hostile_clients ledger lib lies limits load output put_atomic \
+CONCURRENT_TESTS = admission cap ferrytop hostile_clients http_doors ledger lib lies limits load output put_atomic \
     queue_full queue_order shutdown slow_readers starved tick_only timeouts waits
 
 .PHONY: sanitize asan tsan musl coverage lint format links
@@ -298,7 +310,7 @@ tsan:
 MUSL_CC = musl-gcc -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
 musl:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/musl CC="$(MUSL_CC)" LDFLAGS=-static LIBC=musl \
-	    TWIN_TESTS="cap del get load put" test-run
+	    TESTS="$(filter-out $(HEAVY_TESTS),$(PROGRAM_TESTS))" TWIN_TESTS="cap del get load put" test-run
 
 # A worker process leaves by _exit(2) and reports nothing; the thread twin runs the same objects.
 coverage:
@@ -306,9 +318,9 @@ coverage:
 	    LDFLAGS="--coverage" SERVERS=ferryd-threads test-run
 	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
 
-C_FILES     = $(sort $(wildcard src/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c \
+C_FILES     = $(sort $(wildcard src/*/*.c src/*/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c \
               test/doors/*.c test/bench/*.c))
-H_FILES     = $(sort $(wildcard include/*/*.h test/hostile/*.h test/bench/*.h))
+H_FILES     = $(sort $(wildcard include/*/*.h include/*/*/*.h test/hostile/*.h test/bench/*.h))
 SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary .ci/run
 
 lint:
@@ -359,6 +371,7 @@ help:
 	@echo 'make demo       show six clients taking turns on a server with room for two'
 	@echo 'make test       test the programs (make -j4 test: four files at a time)'
 	@echo 'make test-house test the scripts, the documents and the tests themselves'
+	@echo 'make test-heavy test what wants a browser or proxies (part of make test, too)'
 	@echo 'make sanitize   test AddressSanitizer+UBSan and ThreadSanitizer builds'
 	@echo 'make musl       run them on a build with musl (needs musl-gcc)'
 	@echo 'make coverage   test with coverage (needs gcovr)'

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ACCEPTOR_LISTENERS_MAX = 16 };
+enum {
+    ACCEPTOR_ADDRESSES_MAX = 8, /* of one name */
+    ACCEPTOR_LISTENERS_MAX = 2 * ACCEPTOR_ADDRESSES_MAX
+};
 
 struct listener {
     int fd;                        /* owned */
@@ -23,10 +26,11 @@ struct acceptor {
 
 /* Listens for clients of `service` on `port` (0: a free one) of `address` (a host name or number),
  * or of every address, IPv4 and IPv6, where it is NULL, besides where it listens already. Accepted
- * sockets inherit io_prepare_socket() and a keepalive of `timeout_ms`. Returns NULL, or the reason
- * as text; then no listener has been added. */
+ * sockets inherit io_prepare_socket() and a keepalive of `timeout_ms`. Where the service's clients
+ * begin, those who say nothing are taken in after some `silent_ms` only. Returns NULL, or the
+ * reason as text; then no listener has been added. */
 const char *acceptor_open(struct acceptor *acceptor, const struct service *service,
-                          const char *address, unsigned port, int timeout_ms);
+                          const char *address, unsigned port, int timeout_ms, int silent_ms);
 
 enum accept_result {
     ACCEPT_CLIENT, /* `client` is filled in, and owns the connection */

@@ -27,6 +27,7 @@ struct manager {
     int stop_fd;          /* signalfd: readable when SIGTERM, SIGINT or SIGHUP came */
     int wake_fd;          /* readable when a worker has ended */
     int highest_fd;       /* see worker_start() */
+    size_t next_listener; /* whose turn it is to have a client taken in before the others */
     int64_t sweep_due_ms; /* io_now_ms(): when a full queue is next looked through */
     int64_t reap_by_ms;   /* io_now_ms(): when workers are looked at in any case */
     bool reap_due;        /* a worker has ended */

@@ -21,6 +21,9 @@ extern const char worker_program[];
 /* How many descriptors a worker takes from the manager's own table: none where it has its own. */
 extern const size_t worker_fds;
 
+/* Has a worker memory of its own, which is the manager's as it was when the worker was started? */
+extern const bool worker_has_own_memory;
+
 /* The system calls that starting and reaping workers takes, for the sandbox's filter. */
 extern const struct sandbox_rule worker_rules[];
 extern const size_t worker_rule_count;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define BOARD_MAGIC "ferry-board-4"
+#define BOARD_MAGIC "ferry-board-5"
 
 enum { BOARD_WAITING_MAX = 500 }; /* of those who wait, a look has the first */
 

@@ -9,8 +9,9 @@
  * they may change meanwhile. */
 void claims_read(const struct claims *shared, struct claims *copy);
 
-/* The word of docs/ledger.md. */
+/* The words of docs/ledger.md. */
 const char *claims_outcome_name(enum outcome outcome);
+const char *claims_verb_name(uint32_t verb); /* from claims_read(); "" where there is none */
 
 enum { CLAIMS_REASON_TEXT = 64 };
 

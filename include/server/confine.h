@@ -8,6 +8,7 @@
 /* What it keeps besides the root, and the system calls that starting workers takes. */
 struct confine_rules {
     int ledger_dir_fd; /* -1: none */
+    bool http;         /* it serves HTTP, too */
     const struct sandbox_rule *calls;
     size_t call_count;
 };

@@ -55,11 +55,13 @@ enum sandbox_part {
     SANDBOX_PARTS
 };
 
-/* What the filesystem is reduced to. */
+/* What the filesystem is reduced to, and what is done there and on connections. */
 struct sandbox_places {
     int root_fd;
     bool read_only;
-    int ledger_dir_fd; /* files may be written there by the parent alone; -1: none */
+    bool make_directories; /* where it is not */
+    bool http;             /* what that service takes, and the lab's does not */
+    int ledger_dir_fd;     /* files may be written there by the parent alone; -1: none */
 };
 
 /* Confines this process, and so every worker it starts, to these places. `rules` are what starting

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 
 enum { BACKLOG = 4096 /* who waits in the kernel while our queue is full; see listen(2) */ };
 
@@ -46,8 +47,22 @@ struct door {
     struct acceptor *acceptor;
     const struct service *service;
     size_t first; /* of them */
-    int timeout_ms;
+    int timeout_ms, silent_ms;
 };
+
+/* Some connect before they have anything to ask, as browsers do, and often never ask: that must
+ * take no place in line, and no worker. So the kernel keeps a client to itself up to its first
+ * byte, which is when it counts as accepted, and stands in line (tcp(7)). One that stays silent is
+ * let in when it has been silent for about as long as it might be silent with a worker (the kernel
+ * counts in repetitions of its own answer: 1, 3, 7, 15, ... s), so that it is ended as any other
+ * client; and while as many as the backlog holds are silent, whoever comes is let in at once, by
+ * SYN cookies. A kernel without all this serves as well. */
+static void defer(int fd, int silent_ms)
+{
+    int seconds = silent_ms < 1000 ? 1 : silent_ms / 1000;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
+}
 
 /* Returns 0, or -1 with errno. */
 static int add_listener(const struct door *door, const struct sockaddr *address, socklen_t len,
@@ -58,6 +73,8 @@ static int add_listener(const struct door *door, const struct sockaddr *address,
 
     if (fd < 0)
         return -1;
+    if (door->service->client_begins)
+        defer(fd, door->silent_ms);
     acceptor->listeners[acceptor->count++] =
         (struct listener){.fd = fd, .port = bound_port(fd), .service = door->service};
     return 0;
@@ -95,7 +112,9 @@ static int open_listed(const struct door *door, const struct addrinfo *list, uns
 {
     struct acceptor *acceptor = door->acceptor;
 
-    for (; list != NULL && acceptor->count < ACCEPTOR_LISTENERS_MAX; list = list->ai_next) {
+    for (; list != NULL && acceptor->count < ACCEPTOR_LISTENERS_MAX &&
+           acceptor->count - door->first < ACCEPTOR_ADDRESSES_MAX;
+         list = list->ai_next) {
         union peer address;
         if (list->ai_addrlen > sizeof address)
             continue;
@@ -122,10 +141,10 @@ static void close_from(struct acceptor *acceptor, size_t first)
 }
 
 const char *acceptor_open(struct acceptor *acceptor, const struct service *service,
-                          const char *address, unsigned port, int timeout_ms)
+                          const char *address, unsigned port, int timeout_ms, int silent_ms)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-    const struct door door = {acceptor, service, acceptor->count, timeout_ms};
+    const struct door door = {acceptor, service, acceptor->count, timeout_ms, silent_ms};
     struct addrinfo *list = NULL;
     int outcome;
 
@@ -163,6 +182,7 @@ enum accept_result acceptor_take(struct acceptor *acceptor, const struct listene
     if (client->fd >= 0) {
         stay->client = stay->connection;
         stay->serial = ++acceptor->serial;
+        (void)memccpy(stay->service, listener->service->name, '\0', sizeof stay->service - 1);
         stay->accepted_ns = io_now_ns();
         stay->accepted_wall_ns = io_wall_ns();
         return ACCEPT_CLIENT;

@@ -102,14 +102,15 @@ static void admit(struct manager *m, struct pending *client)
 
 /* One client, since one is there; poll(2) tells of the next one for less than an accept(2) that
  * finds nobody. */
-static void accept_from(struct manager *m, const struct listener *listener)
+static void accept_from(struct manager *m, size_t listener)
 {
     struct pending client;
 
     if (pending_full(&m->queue)) /* by those of another listener */
         return;
-    switch (acceptor_take(m->acceptor, listener, &client)) {
+    switch (acceptor_take(m->acceptor, &m->acceptor->listeners[listener], &client)) {
     case ACCEPT_CLIENT:
+        m->next_listener = listener + 1;
         admit(m, &client);
         break;
     case ACCEPT_LOST:
@@ -119,6 +120,19 @@ static void accept_from(struct manager *m, const struct listener *listener)
         record_paused(m->record, errno);
         m->accept_paused = true;
         break;
+    }
+}
+
+/* From each listener where somebody is, `slots` says. The one after that which had the last client
+ * taken in begins: where there is a place for one, all have it in turn. */
+static void accept_clients(struct manager *m, const struct pollfd *slots)
+{
+    const size_t count = m->acceptor->count, first = m->next_listener;
+
+    for (size_t i = 0; i < count; i++) {
+        const size_t listener = (first + i) % count;
+        if (slots[listener].revents != 0)
+            accept_from(m, listener);
     }
 }
 
@@ -177,9 +191,7 @@ static void sleep_once(struct manager *m, int timeout_ms)
         m->stopping = stop_requested(m);
     if (slots[SLOT_WAKE].revents != 0)
         heed_wake(m);
-    for (size_t i = SLOT_LISTEN; i < count; i++)
-        if (slots[i].revents != 0)
-            accept_from(m, &m->acceptor->listeners[i - SLOT_LISTEN]);
+    accept_clients(m, slots + SLOT_LISTEN);
 }
 
 static void show(struct manager *m)

@@ -22,6 +22,7 @@
 const char worker_kind[] = "pid";
 const char worker_program[] = "ferryd";
 const size_t worker_fds = 0;
+const bool worker_has_own_memory = true;
 
 /* What glibc's fork(3) asks for besides; the child's thread number is stored, nothing more. */
 enum { FORK_FLAGS = CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID };

@@ -19,6 +19,7 @@ const char worker_kind[] = "thread";
 const char worker_program[] = "ferryd-threads";
 const size_t worker_fds =
     6; /* connection, file, directory, a pipe's two ends, a temporary name's */
+const bool worker_has_own_memory = false;
 
 /* clone3(2) hides its flags behind a pointer, which a filter cannot follow. Refused with ENOSYS, it
  * makes pthread_create(3) fall back to clone(2). */

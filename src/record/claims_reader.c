@@ -54,6 +54,9 @@ static const struct {
 };
 enum { REASONS = sizeof reasons / sizeof reasons[0], ERRNO_MAX = 4095 /* what Linux can return */ };
 
+/* Three digits, of which the first is 1 to 5 (RFC 9110 section 15). */
+enum { STATUS_MIN = 100, STATUS_MAX = 599 };
+
 typedef unsigned long __attribute__((may_alias)) claims_word;
 enum { CLAIMS_WORDS = sizeof(struct claims) / sizeof(claims_word) };
 _Static_assert(CLAIMS_WORDS * sizeof(claims_word) == sizeof(struct claims), "whole words");
@@ -73,8 +76,10 @@ __attribute__((no_sanitize("thread"))) static void copy_words(const struct claim
 void claims_read(const struct claims *shared, struct claims *copy)
 {
     copy_words(shared, copy);
-    if (copy->verb >= PROTO_VERBS)
-        copy->verb = PROTO_NO_VERB;
+    if (copy->verb >= CLAIMS_VERBS)
+        copy->verb = CLAIMS_NO_VERB;
+    if (copy->status < STATUS_MIN || copy->status > STATUS_MAX)
+        copy->status = 0;
     if (copy->outcome > OUTCOME_BROKEN)
         copy->outcome = OUTCOME_NONE;
     if (copy->reason > ERRNO_MAX || copy->outcome == OUTCOME_DONE)
@@ -98,6 +103,16 @@ const char *claims_outcome_name(enum outcome outcome)
         [OUTCOME_SANDBOX] = "sandbox",
     };
     return names[outcome];
+}
+
+const char *claims_verb_name(uint32_t verb)
+{
+    static const char *const names[CLAIMS_VERBS] = {
+        [CLAIMS_NO_VERB] = "",        [CLAIMS_GET] = "GET",     [CLAIMS_PUT] = "PUT",
+        [CLAIMS_DEL] = "DEL",         [CLAIMS_HEAD] = "HEAD",   [CLAIMS_DELETE] = "DELETE",
+        [CLAIMS_OPTIONS] = "OPTIONS", [CLAIMS_MKCOL] = "MKCOL", [CLAIMS_LIST] = "LIST",
+    };
+    return names[verb];
 }
 
 static const char *numbered(uint32_t reason, char text[CLAIMS_REASON_TEXT])

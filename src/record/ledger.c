@@ -197,12 +197,16 @@ static void add_request(struct ledger_line *line, const struct ledger_entry *ent
 {
     const struct claims *claims = &entry->claims;
 
-    if (claims->verb == PROTO_NO_VERB) {
+    if (claims->verb == CLAIMS_NO_VERB) {
         add(line, "\"verb\":null,\"name\":null,");
     } else {
-        add(line, "\"verb\":\"%s\",", proto_verb_name(claims->verb));
+        add(line, "\"verb\":\"%s\",", claims_verb_name(claims->verb));
         add_string(line, "name", claims->name);
     }
+    if (claims->status == 0)
+        add(line, "\"status\":null,");
+    else
+        add(line, "\"status\":%" PRIu32 ",", claims->status);
     add(line, "\"size\":%" PRIu64 ",\"bytes\":%" PRIu64 ",", claims->size, claims->moved);
 }
 
@@ -242,6 +246,7 @@ static void compose(struct ledger_line *line, const struct ledger_entry *entry,
     line->len = 0;
     add(line, "%s{\"server\":%d,\"cap\":%zu,\"client\":%" PRIu64 ",", ledger->torn ? "\n" : "",
         (int)getpid(), ledger->cap, stay->serial);
+    add_string(line, "service", stay->service);
     add_string(line, "peer", peer_format(&stay->client, peer));
     add_time(line, stay, "accepted", stay->accepted_ns);
     add_time(line, stay, "started", started);

@@ -28,6 +28,8 @@ int confine_sandbox(struct sandbox *sandbox, const struct session_config *config
     const struct sandbox_places places = {
         .root_fd = config->root_fd,
         .read_only = config->read_only,
+        .make_directories = config->make_directories,
+        .http = rules->http,
         .ledger_dir_fd = rules->ledger_dir_fd,
     };
 

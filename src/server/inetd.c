@@ -239,6 +239,7 @@ int inetd_serve(struct inetd_client *client, const struct options *options)
         goto out;
     }
     inetd.stay.connection = inetd.stay.client;
+    (void)memccpy(inetd.stay.service, lab_service.name, '\0', sizeof inetd.stay.service - 1);
     close_inherited(client->fd);
     inetd.config.mask = umask(0); /* as in the server: see staged.h */
     if (open_up_to_sigterm() < 0 || log_never_wait() < 0)

@@ -5,8 +5,10 @@
 
 #include "common/log.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <netinet/in.h>
 
 enum {
     PORT_MAX = 65535,
@@ -17,7 +19,8 @@ enum {
     TIMEOUT_DEFAULT_S = 30,
     REQUEST_TIMEOUT_DEFAULT_S = 10,
     MIN_RATE_DEFAULT = 512,
-    GRACE_DEFAULT_S = 10
+    GRACE_DEFAULT_S = 10,
+    LABEL_MAX = 63 /* bytes of a host name between two dots (RFC 1035 section 2.3.4) */
 };
 
 /* ---- values of our own ---- */
@@ -75,6 +78,117 @@ static int read_ready_fd(const struct cmdline_option *option, const char *text, 
     return 0;
 }
 
+/* ---- those of the second door ---- */
+
+/* Letters, digits and "-" between dots (RFC 1123 section 2.1), and "_", which many use. The last
+ * part has a letter: what has none is meant as an address. */
+static bool is_host_name(const char *text, size_t len)
+{
+    size_t label = 0;
+    bool letter = false;
+
+    for (size_t i = 0; i < len; i++) {
+        const char byte = text[i];
+        bool digit = byte >= '0' && byte <= '9', dot = byte == '.';
+        bool word = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || byte == '_';
+
+        if (!digit && !dot && !word && byte != '-')
+            return false;
+        if (dot && label == 0)
+            return false;
+        label = dot ? 0 : label + 1;
+        letter = !dot && (letter || word);
+        if (label > LABEL_MAX)
+            return false;
+    }
+    return letter && label > 0 && len <= HTTP_NAME_MAX;
+}
+
+static int read_http_host(const struct cmdline_option *option, const char *text, void *field)
+{
+    struct http_names *names = field;
+
+    if (!is_host_name(text, strlen(text))) {
+        log_error("%s must be the name of a host, without a port, not \"%s\"", option->name, text);
+        return -1;
+    }
+    if (names->given_count == HTTP_NAMES_MAX) {
+        log_error("%s can be given %d times, not for \"%s\", too", option->name, HTTP_NAMES_MAX,
+                  text);
+        return -1;
+    }
+    names->given[names->given_count++] = text;
+    return 0;
+}
+
+/* Is it an address of this family, such as inet_pton(3) knows; of IPv6, with or without a zone
+ * ("fe80::1%eth0"), which is looked up later? */
+static bool is_address(int family, const char *text)
+{
+    struct in6_addr address;
+    char number[INET6_ADDRSTRLEN];
+    size_t len = strcspn(text, family == AF_INET6 ? "%" : "");
+
+    if (len >= sizeof number)
+        return false;
+    memcpy(number, text, len);
+    number[len] = '\0';
+    return inet_pton(family, number, &address) == 1;
+}
+
+/* Takes what stands before the colon of the port. Returns NULL, or what is wrong with it. */
+static const char *take_address(struct http_door *door, const char *text, size_t len)
+{
+    bool brackets = len > 2 && text[0] == '[' && text[len - 1] == ']';
+
+    if (brackets) {
+        text++;
+        len -= 2;
+    }
+    if (len == 0 || len >= sizeof door->address)
+        return "there is no such address";
+    memcpy(door->address, text, len);
+    door->address[len] = '\0';
+    if (brackets)
+        return is_address(AF_INET6, door->address) ? NULL : "that is no IPv6 address";
+    if (is_address(AF_INET6, door->address))
+        return "an IPv6 address goes in brackets, as in [::1]:8000";
+    return is_address(AF_INET, door->address) || is_host_name(text, len)
+               ? NULL
+               : "there is no such address";
+}
+
+/* The colon before the port, or NULL. */
+static const char *port_colon(const char *text)
+{
+    const char *end = text[0] == '[' ? strchr(text, ']') : NULL;
+
+    return end == NULL ? strrchr(text, ':') : strchr(end, ':');
+}
+
+static int read_http(const struct cmdline_option *option, const char *text, void *field)
+{
+    struct http_door *door = field;
+    const char *colon = port_colon(text), *wrong = NULL;
+    uint64_t port;
+
+    *door = (struct http_door){.open = true};
+    /* "::1" is not port 1 of an address ":" */
+    if (is_address(AF_INET6, text))
+        wrong = "the port is missing, and the brackets, as in [::1]:8000";
+    else if (colon != NULL)
+        wrong = take_address(door, text, (size_t)(colon - text));
+    if (wrong != NULL) {
+        log_error("%s must be PORT or ADDR:PORT, not \"%s\": %s", option->name, text, wrong);
+        return -1;
+    }
+    if (cmdline_number("the port of --http", colon == NULL ? text : colon + 1, 0, PORT_MAX, &port) <
+        0)
+        return -1;
+    door->port = (unsigned)port;
+    return 0;
+}
+
 /* ---- the table ---- */
 
 #define AT(field) offsetof(struct options, field)
@@ -122,6 +236,18 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
     {"--no-delete", NULL, "refuse DEL", CMDLINE_FLAG, .at = AT(session.no_delete)},
     {"--no-overwrite", NULL, "refuse PUT of a file that is there", CMDLINE_FLAG,
      .at = AT(session.no_overwrite)},
+    {"--make-directories", NULL, "let PUT make the directories that are missing, and MKCOL any",
+     CMDLINE_FLAG, .at = AT(session.make_directories), .not_with = "--read-only",
+     .because = "that refuses whatever would be put there"},
+
+    {"--http", "[ADDR:]PORT",
+     "listen for HTTP, too: for curl and browsers; without ADDR where --bind says", CMDLINE_OWN,
+     .at = AT(http), .read = read_http, .section = true,
+     NOT_WITH_INETD("the supervisor is the one that listens")},
+    {"--http-host", "NAME",
+     "a name of this machine, besides its own, for which HTTP is answered; may be repeated",
+     CMDLINE_OWN, .at = AT(session.http_names), .read = read_http_host,
+     NOT_WITH_INETD("there is no HTTP then")},
 
     {"--ledger", "FILE", "append a line of JSON for every client when its stay is over",
      CMDLINE_TEXT, .at = AT(record.ledger), .section = true,
@@ -132,13 +258,15 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
 
     {"--tick-only", NULL, "look at workers and clients once a second only", CMDLINE_FLAG,
      .at = AT(policy.tick_only), .section = true, NOT_WITH_INETD("there is nobody to look at")},
-    {"--ready-fd", "FD", "once listening, write \"PORT\\n\" to FD and close it", CMDLINE_OWN,
-     .at = AT(ready_fd), .read = read_ready_fd,
+    {"--ready-fd", "FD",
+     "once listening, write \"PORT\\n\" to FD, the one of --http in a second line, and close it",
+     CMDLINE_OWN, .at = AT(ready_fd), .read = read_ready_fd,
      NOT_WITH_INETD("the supervisor is the one that listens")},
     {"--inetd", NULL,
      "serve the one client that is connected to descriptors 0 and 1, and exit: for tcpserver, "
      "socat, xinetd, inetd, systemd; what is printed goes to standard error. Without PORT, MAX, "
-     "--bind, --queue, --grace, --per-source, --ledger, --board, --tick-only and --ready-fd",
+     "--bind, --queue, --grace, --per-source, --http, --http-host, --ledger, --board, --tick-only "
+     "and --ready-fd",
      CMDLINE_FLAG, .at = AT(inetd)},
     {"--verbose", NULL,
      "print what clients do; twice: the manager's decisions too, with times and ids", CMDLINE_COUNT,
@@ -198,6 +326,30 @@ static int read_operands(struct options *options, const char *program, int count
     return 0;
 }
 
+/* Does each of the two doors' addresses take in the other's? That they are the same in another
+ * spelling, bind(2) finds out. */
+static bool same_addresses(const struct options *options)
+{
+    const char *other = options->http.address;
+
+    return options->bind == NULL || other[0] == '\0' || strcmp(options->bind, other) == 0;
+}
+
+/* What only both together can be wrong about. Returns 0; or -1, and has said why. */
+static int check_http(const struct options *options)
+{
+    if (!options->http.open && options->session.http_names.given_count > 0) {
+        log_error("--http-host goes with --http only, which was not given");
+        return -1;
+    }
+    if (options->http.open && options->port != 0 && options->port == options->http.port &&
+        same_addresses(options)) {
+        log_error("--http must be another port than PORT, not %u, too", options->port);
+        return -1;
+    }
+    return 0;
+}
+
 enum cmdline_result options_parse(struct options *options, const char *program, int argc,
                                   char **argv)
 {
@@ -225,7 +377,9 @@ enum cmdline_result options_parse(struct options *options, const char *program, 
         .ready_fd = -1,
     };
     enum cmdline_result result = cmdline_parse(&cmdline, options, argc, argv);
-    if (result == CMDLINE_RUN && read_operands(options, program, argc - optind, argv + optind) < 0)
+    if (result == CMDLINE_RUN &&
+        (read_operands(options, program, argc - optind, argv + optind) < 0 ||
+         check_http(options) < 0))
         return CMDLINE_WRONG;
     /* A turn is bounded as a whole, and a silent one by --timeout, too. */
     if (options->session.turn_ms > options->session.idle_ms)

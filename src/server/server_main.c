@@ -9,6 +9,7 @@
 #include "server/confine.h"
 #include "server/inetd.h"
 #include "server/options.h"
+#include "session/http/http.h"
 #include "session/lab.h"
 #include "session/sandbox.h"
 #include "session/storage.h"
@@ -17,6 +18,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -48,7 +50,7 @@ static void leave_fds_to_workers(struct options *options)
         options->policy.max_pending = (size_t)left;
 }
 
-/* Does not wait either: where there is no room for six bytes, nobody reads. What cannot be written
+/* Does not wait either: where there is no room for some bytes, nobody reads. What cannot be written
  * to in a way that is sure not to wait is still written to when poll(2) sees room: it happens once,
  * and nobody else has business there. */
 static ssize_t write_port(const struct sink *ready, const char *line, size_t len)
@@ -60,14 +62,15 @@ static ssize_t write_port(const struct sink *ready, const char *line, size_t len
     return written;
 }
 
-static void report_ready(const struct sink *ready, unsigned port)
+/* With `http_port` 0 there is one port. */
+static void report_ready(const struct sink *ready, unsigned port, unsigned http_port)
 {
-    char line[16];
-    int len = snprintf(line, sizeof line, "%u\n", port);
+    char lines[32];
+    int len = snprintf(lines, sizeof lines, http_port == 0 ? "%u\n" : "%u\n%u\n", port, http_port);
 
     if (ready->fd < 0)
         return;
-    if (write_port(ready, line, (size_t)len) < 0)
+    if (write_port(ready, lines, (size_t)len) < 0)
         log_error("--ready-fd %d: %s", ready->fd, strerror(errno));
     if (ready->fd > STDERR_FILENO)
         io_close(ready->fd);
@@ -77,6 +80,7 @@ struct server {
     const struct options *options;
     sigset_t inherited_mask; /* of signals, for the workers */
     struct acceptor acceptor;
+    unsigned port, http_port; /* of its doors; 0: there is none */
     struct claims_pages claims;
     struct record record;
     struct sandbox sandbox;
@@ -139,16 +143,59 @@ static int open_root(struct server *server)
     return server->config.root_fd < 0 ? -1 : 0;
 }
 
-static int open_port(struct server *server)
+/* Returns the port; or 0, and what is wrong was said. `purpose` is for people. */
+static unsigned open_door(struct server *server, const struct service *service, const char *address,
+                          unsigned port, const char *purpose)
+{
+    const struct session_config *config = &server->config;
+    const size_t first = server->acceptor.count;
+    const char *reason =
+        acceptor_open(&server->acceptor, service, address, port, config->idle_ms, config->turn_ms);
+
+    if (reason != NULL) {
+        log_error("cannot listen on port %u of %s%s: %s", port,
+                  address == NULL ? "any address" : address, purpose, reason);
+        return 0;
+    }
+    return server->acceptor.listeners[first].port;
+}
+
+static int open_ports(struct server *server)
 {
     const struct options *options = server->options;
-    const char *reason = acceptor_open(&server->acceptor, &lab_service, options->bind,
-                                       options->port, options->session.idle_ms);
+    const struct http_door *http = &options->http;
 
-    if (reason != NULL)
-        log_error("cannot listen on port %u of %s: %s", options->port,
-                  options->bind == NULL ? "any address" : options->bind, reason);
-    return reason == NULL ? 0 : -1;
+    server->port = open_door(server, &lab_service, options->bind, options->port, "");
+    if (server->port == 0 || !http->open)
+        return server->port == 0 ? -1 : 0;
+    server->http_port =
+        open_door(server, &http_service, http->address[0] == '\0' ? options->bind : http->address,
+                  http->port, " for HTTP");
+    return server->http_port == 0 ? -1 : 0;
+}
+
+enum { SCRATCH_BYTES = 1024 * 1024 /* the names of a directory of some 20,000 files */ };
+
+/* What HTTP takes besides: this machine's name, and memory for listings. Mapped once, it costs a
+ * child nothing until it writes there, and then it is the child's alone; threads map their own.
+ * Returns 0, or -1 with errno. */
+static int open_http(struct server *server)
+{
+    struct session_config *config = &server->config;
+
+    /* Where it does not fit, the end may be missing (gethostname(2)): no name, then. */
+    if (gethostname(config->http_names.own, sizeof config->http_names.own) < 0 ||
+        memchr(config->http_names.own, '\0', sizeof config->http_names.own) == NULL)
+        config->http_names.own[0] = '\0';
+    if (!worker_has_own_memory)
+        return 0;
+    void *scratch = mmap(NULL, SCRATCH_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (scratch == MAP_FAILED)
+        return -1;
+    config->scratch = scratch;
+    config->scratch_len = SCRATCH_BYTES;
+    return 0;
 }
 
 static int open_record(struct server *server)
@@ -159,7 +206,7 @@ static int open_record(struct server *server)
     config.mask = server->config.mask;
     config.max_running = server->options->policy.max_running;
     config.max_pending = server->options->policy.max_pending;
-    config.port = server->acceptor.listeners[0].port;
+    config.port = server->port;
     config.claims = &server->claims;
     return record_open(&server->record, &config);
 }
@@ -186,9 +233,9 @@ static struct opened open_all(struct server *server)
 
     /* Everything is created with the very mode it is to have (staged.h). */
     server->config.mask = umask(0);
-    if (open_root(server) < 0 || open_port(server) < 0 || open_record(server) < 0)
+    if (open_root(server) < 0 || open_ports(server) < 0 || open_record(server) < 0)
         return nothing;
-    if (open_manager(server) == 0)
+    if ((!server->options->http.open || open_http(server) == 0) && open_manager(server) == 0)
         return all;
     log_error("cannot start: %s", strerror(errno));
     return nothing;
@@ -213,6 +260,7 @@ static struct confined confine(struct opened opened)
     struct server *server = opened.server;
     const struct confine_rules rules = {
         .ledger_dir_fd = server == NULL ? -1 : server->record.ledger.dir_fd,
+        .http = server != NULL && server->options->http.open,
         .calls = worker_rules,
         .call_count = worker_rule_count,
     };
@@ -293,13 +341,14 @@ static int serve(struct tried tried)
 
     if (server == NULL)
         return -1;
-    unsigned port = server->acceptor.listeners[0].port;
     if (!server->config.durable)
         log_error("--sync=none: a power cut may lose files that DONE was said for");
     if (server->config.verbose)
-        log_line("server waiting on port %u", port);
+        log_line("server waiting on port %u", server->port);
+    if (server->config.verbose && server->http_port != 0)
+        log_line("server waiting on port %u for HTTP", server->http_port);
     record_note(&server->record, sandbox_describe(&server->sandbox, text, sizeof text));
-    report_ready(&server->ready, port);
+    report_ready(&server->ready, server->port, server->http_port);
     manager_run(&server->manager);
     return 0;
 }
@@ -310,6 +359,8 @@ static void close_all(struct server *server)
     record_close(&server->record);
     claims_close(&server->claims);
     acceptor_close(&server->acceptor);
+    if (server->config.scratch != NULL)
+        (void)munmap(server->config.scratch, server->config.scratch_len);
     io_close(server->stop_fd);
     io_close(server->wake_fd);
     io_close(server->sandbox.worker_fd);

@@ -42,6 +42,7 @@ enum {
     FS_READ_FILE = 1 << 2,
     FS_READ_DIR = 1 << 3,
     FS_REMOVE_FILE = 1 << 5,
+    FS_MAKE_DIR = 1 << 7,
     FS_MAKE_REG = 1 << 8,
     FS_ABI_1 = (1 << 13) - 1,
     FS_REFER = 1 << 13,    /* 2: links and renames into another directory; never granted */
@@ -103,6 +104,8 @@ static int create_confinement(const struct sandbox_places *places, int abi, bool
 
     if (!places->read_only)
         rights |= FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_REG | FS_TRUNCATE;
+    if (!places->read_only && places->make_directories)
+        rights |= FS_MAKE_DIR;
     int ruleset_fd = create_ruleset(&attr, abi);
     if (ruleset_fd < 0)
         return -1;
@@ -228,7 +231,23 @@ static const struct sandbox_rule common_rules[] = {
     /* no call at all: what a tracer turns a call into that it suppresses (ptrace(2)) */
     {.number = -1},
 };
-enum { COMMON_RULES = sizeof common_rules / sizeof common_rules[0] };
+
+/* What comes before them, where the server was started so: of two rules about one call the first
+ * one counts. */
+static const struct sandbox_rule http_rules[] = {
+    {.number = SYS_getdents64, .not_standard = ARG_0}, /* a listing */
+    {.number = SYS_lseek, .not_standard = ARG_0},      /* and again, from its first name on */
+    /* as below; the first part of an answer says that there is more */
+    {.number = SYS_sendto,
+     .argument = 3,
+     .mask = ~(uint32_t)MSG_MORE,
+     .value = MSG_NOSIGNAL | MSG_DONTWAIT},
+};
+static const struct sandbox_rule directory_rules[] = {
+    {.number = SYS_mkdirat, .argument = 2, .mask = ~0777U, .value = 0}, /* no set-group-id */
+};
+
+#define COUNT(rules) (sizeof(rules) / sizeof(rules)[0])
 
 enum { ARGUMENTS = 6, FILTER_MAX = 1024, RULE_LEN_MAX = 12, FRAME_LEN = 5 };
 
@@ -301,11 +320,20 @@ static void emit_rule(struct filter *filter, const struct sandbox_rule *rule)
     filter->code[first].jf = (uint8_t)(filter->len - first - 1);
 }
 
-static bool filter_calls(const struct sandbox_rule *rules, size_t rule_count)
+static void emit_rules(struct filter *filter, const struct sandbox_rule *rules, size_t count)
 {
+    for (size_t i = 0; i < count; i++)
+        emit_rule(filter, &rules[i]);
+}
+
+static bool filter_calls(const struct sandbox_places *places, const struct sandbox_rule *rules,
+                         size_t rule_count)
+{
+    const size_t rules_at_most =
+        COUNT(common_rules) + COUNT(http_rules) + COUNT(directory_rules) + rule_count;
     struct filter filter = {.len = 0};
 
-    if ((COMMON_RULES + rule_count) * RULE_LEN_MAX + FRAME_LEN > FILTER_MAX) {
+    if (rules_at_most * RULE_LEN_MAX + FRAME_LEN > FILTER_MAX) {
         errno = E2BIG;
         return false;
     }
@@ -314,18 +342,22 @@ static bool filter_calls(const struct sandbox_rule *rules, size_t rule_count)
     emit(&filter, BPF_JMP | BPF_JEQ | BPF_K, FILTERED_ARCH, 1, 0);
     emit(&filter, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS, 0, 0);
     emit_load(&filter, offsetof(struct seccomp_data, nr));
-    for (size_t i = 0; i < COMMON_RULES; i++)
-        emit_rule(&filter, &common_rules[i]);
-    for (size_t i = 0; i < rule_count; i++)
-        emit_rule(&filter, &rules[i]);
+    if (places->http)
+        emit_rules(&filter, http_rules, COUNT(http_rules));
+    if (places->make_directories && !places->read_only)
+        emit_rules(&filter, directory_rules, COUNT(directory_rules));
+    emit_rules(&filter, common_rules, COUNT(common_rules));
+    emit_rules(&filter, rules, rule_count);
     emit(&filter, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM, 0, 0);
 
     const struct sock_fprog program = {.len = filter.len, .filter = filter.code};
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
 }
 #else
-static bool filter_calls(const struct sandbox_rule *rules, size_t rule_count)
+static bool filter_calls(const struct sandbox_places *places, const struct sandbox_rule *rules,
+                         size_t rule_count)
 {
+    (void)places;
     (void)rules;
     (void)rule_count;
     errno = ENOSYS;
@@ -398,7 +430,7 @@ int sandbox_confine_server(struct sandbox *sandbox, const struct sandbox_places 
         errno = ENOSYS;
         (void)lacks(sandbox, "landlock scopes (Linux 6.12)");
     }
-    sandbox->seccomp = filter_calls(rules, rule_count) || lacks(sandbox, "seccomp");
+    sandbox->seccomp = filter_calls(places, rules, rule_count) || lacks(sandbox, "seccomp");
     return sandbox->mode == SANDBOX_REQUIRE && sandbox->lack[0] != '\0' ? -1 : 0;
 }
 

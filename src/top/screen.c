@@ -6,6 +6,7 @@
 #include "common/io.h"
 #include "common/proto.h"
 #include "common/text.h"
+#include "record/claims_reader.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -17,6 +18,10 @@
 #define END_SCREEN "\033[J"
 
 enum { FRAME_BYTES = 256 * 1024, LINE_BYTES = 2048 };
+
+/* From so many columns on there is room for the door that clients came by, and for all of a verb,
+ * beside a name. */
+enum { WIDE_COLUMNS = 100, VERB_COLUMNS = 7, VERB_COLUMNS_NARROW = 4 };
 
 struct frame {
     char text[FRAME_BYTES];
@@ -116,6 +121,28 @@ static double rate_of(const struct snapshot *s, const struct snapshot *previous,
     return client->claims.first_ns == 0 || seconds <= 0 ? 0 : (double)moved / seconds;
 }
 
+static bool is_wide(const struct frame *frame)
+{
+    return frame->columns >= WIDE_COLUMNS;
+}
+
+static int verb_columns(const struct frame *frame)
+{
+    return is_wide(frame) ? VERB_COLUMNS : VERB_COLUMNS_NARROW;
+}
+
+enum { DOOR_TEXT = 4 * STAY_SERVICE_MAX + 2 };
+
+/* The column of the door, with a blank before it; "" where there is no room. */
+static const char *door_column(const struct frame *frame, const char *name, char text[DOOR_TEXT])
+{
+    char escaped[4 * STAY_SERVICE_MAX];
+
+    text_escape(escaped, sizeof escaped, name, strlen(name));
+    (void)snprintf(text, DOOR_TEXT, " %-4s", escaped);
+    return is_wide(frame) ? text : "";
+}
+
 static void add_client(struct frame *frame, const struct snapshot *s,
                        const struct snapshot *previous, const struct board_client *client)
 {
@@ -123,6 +150,8 @@ static void add_client(struct frame *frame, const struct snapshot *s,
     char peer[PEER_TEXT_MAX], name[4 * PROTO_REQUEST_MAX + 1], moved[TEXT_UNIT_MAX],
         rate[TEXT_UNIT_MAX];
     char age[TEXT_UNIT_MAX], percent[8] = "   -", per_second[TEXT_UNIT_MAX + 2];
+    char door[DOOR_TEXT];
+    const int verb = verb_columns(frame);
 
     text_escape(name, sizeof name, claims->name, strlen(claims->name));
     if (claims->size > 0)
@@ -130,15 +159,16 @@ static void add_client(struct frame *frame, const struct snapshot *s,
                        (double)claims->moved * 100 / (double)claims->size);
     (void)snprintf(per_second, sizeof per_second, "%s/s",
                    text_bytes(rate_of(s, previous, client), rate));
-    add_line(frame, "%4zu %8" PRId64 " %-21s %-4s %10s %12s %s %6s  %.1000s", client->stay.slot,
+    add_line(frame, "%4zu %8" PRId64 " %-21s%s %-*.*s %10s %12s %s %6s  %.1000s", client->stay.slot,
              client->stay.worker, peer_format(&client->stay.client, peer),
-             proto_verb_name(claims->verb), text_bytes((double)claims->moved, moved), per_second,
+             door_column(frame, client->stay.service, door), verb, verb,
+             claims_verb_name(claims->verb), text_bytes((double)claims->moved, moved), per_second,
              percent, text_time(seconds_between(client->stay.started_ns, s->now_ns), age), name);
 }
 
 static void add_waiting(struct frame *frame, const struct snapshot *s)
 {
-    char peer[PEER_TEXT_MAX], since[TEXT_UNIT_MAX];
+    char peer[PEER_TEXT_MAX], since[TEXT_UNIT_MAX], door[DOOR_TEXT];
     const uint64_t count = s->header.counts.waiting;
     uint64_t shown = 0;
 
@@ -146,8 +176,9 @@ static void add_waiting(struct frame *frame, const struct snapshot *s)
         const struct stay *stay = &s->waiting[shown];
         if (frame->row == frame->rows - 1 && shown + 1 < count)
             break;
-        add_line(frame, "%4" PRIu64 ". client %-8" PRIu64 " %-21s waits %s", shown + 1,
+        add_line(frame, "%4" PRIu64 ". client %-8" PRIu64 " %-21s%s waits %s", shown + 1,
                  stay->serial, peer_format(&stay->client, peer),
+                 door_column(frame, stay->service, door),
                  text_time(seconds_between(stay->accepted_ns, s->now_ns), since));
     }
     if (shown < count)
@@ -158,14 +189,16 @@ int screen_draw(const struct snapshot *s, const struct snapshot *previous, int r
                 bool redraw)
 {
     static struct frame frame; /* too large for a stack that somebody may have made small */
+    char door[DOOR_TEXT];
 
     frame = (struct frame){.rows = rows, .columns = columns, .redraw = redraw};
     if (redraw)
         append(&frame, HOME, sizeof HOME - 1);
     add_heading(&frame, s);
     add_line(&frame, "%s", "");
-    add_line(&frame, "slot %8s %-21s %-4s %10s %12s %4s %6s  %s", s->header.kind, "peer", "verb",
-             "bytes", "rate", "done", "age", "name");
+    add_line(&frame, "slot %8s %-21s%s %-*s %10s %12s %4s %6s  %s", s->header.kind, "peer",
+             door_column(&frame, "door", door), verb_columns(&frame), "verb", "bytes", "rate",
+             "done", "age", "name");
     for (uint64_t i = 0; i < s->header.counts.running; i++)
         add_client(&frame, s, previous, &s->running[i]);
     if (s->header.counts.waiting > 0)

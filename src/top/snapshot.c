@@ -70,6 +70,12 @@ void board_view_close(struct board_view *view)
     *view = (struct board_view){.fd = -1};
 }
 
+/* Anybody may have written it. */
+static void terminate(struct stay *stay)
+{
+    stay->service[sizeof stay->service - 1] = '\0';
+}
+
 static int by_age(const void *a, const void *b)
 {
     const struct board_client *x = a, *y = b;
@@ -136,9 +142,12 @@ int snapshot_take(struct snapshot *s, const struct board_view *view)
     const struct board_client *clients = (const void *)(view->base + sizeof *header);
     for (size_t i = 0; i < running; i++) {
         s->running[i].stay = clients[i].stay;
+        terminate(&s->running[i].stay);
         claims_read(&clients[i].claims, &s->running[i].claims); /* anybody may have written them */
     }
     memcpy(s->waiting, clients + running, waiting * sizeof *s->waiting);
+    for (size_t i = 0; i < waiting; i++)
+        terminate(&s->waiting[i]);
     s->now_ns = io_now_ns();
     s->alive = kill((pid_t)s->header.pid, 0) == 0 || errno == EPERM;
     qsort(s->running, running, sizeof *s->running, by_age);

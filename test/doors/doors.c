@@ -21,12 +21,12 @@
 
 /* ld(1) chooses the names. NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp) */
 const char *__real_acceptor_open(struct acceptor *acceptor, const struct service *service,
-                                 const char *address, unsigned port, int timeout_ms);
+                                 const char *address, unsigned port, int timeout_ms, int silent_ms);
 enum accept_result __real_acceptor_take(struct acceptor *acceptor, const struct listener *listener,
                                         struct pending *client);
 void __real_log_open(const char *name, int lines_fd);
 const char *__wrap_acceptor_open(struct acceptor *acceptor, const struct service *service,
-                                 const char *address, unsigned port, int timeout_ms);
+                                 const char *address, unsigned port, int timeout_ms, int silent_ms);
 enum accept_result __wrap_acceptor_take(struct acceptor *acceptor, const struct listener *listener,
                                         struct pending *client);
 void __wrap_log_open(const char *name, int lines_fd);
@@ -45,15 +45,16 @@ static void say_hello(const struct session_config *config, int fd, struct claims
 static const struct service hello_service = {.name = "hello", .run = say_hello};
 
 const char *__wrap_acceptor_open(struct acceptor *acceptor, const struct service *service,
-                                 const char *address, unsigned port, int timeout_ms)
+                                 const char *address, unsigned port, int timeout_ms, int silent_ms)
 {
     const char *path = getenv("SECOND_PORT");
-    const char *wrong = __real_acceptor_open(acceptor, service, address, port, timeout_ms);
+    const char *wrong =
+        __real_acceptor_open(acceptor, service, address, port, timeout_ms, silent_ms);
 
     if (wrong != NULL || path == NULL)
         return wrong;
     const size_t second = acceptor->count;
-    wrong = __real_acceptor_open(acceptor, &hello_service, address, 0, timeout_ms);
+    wrong = __real_acceptor_open(acceptor, &hello_service, address, 0, timeout_ms, silent_ms);
     FILE *file = wrong == NULL ? fopen(path, "w") : NULL;
     if (file != NULL) {
         (void)fprintf(file, "%u\n", acceptor->listeners[second].port);

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { DISK_BYTES = 1024 * 1024, SET_USER_ID = 04755 };
+enum { DISK_BYTES = 1024 * 1024, SET_USER_ID = 04755, SET_GROUP_ID = 02755 };
 
 static struct stat status_of(int fd)
 {
@@ -70,6 +70,12 @@ static int list_inside(struct stage *stage)
 static int make_dir(struct stage *stage)
 {
     return mkdirat(stage->config->root_fd, "made", 0700);
+}
+
+/* One whose files belong to its group. */
+static int make_dir_set_group_id(struct stage *stage)
+{
+    return mkdirat(stage->config->root_fd, "made-for-group", SET_GROUP_ID);
 }
 
 static int remove_dir(struct stage *stage)
@@ -197,6 +203,13 @@ static int change_log_flags(struct stage *stage)
     return fcntl(STDOUT_FILENO, F_SETFL, fcntl(STDOUT_FILENO, F_GETFL) | O_NONBLOCK);
 }
 
+/* What is written next would overwrite what is there, if the log is a file. */
+static int seek_log(struct stage *stage)
+{
+    (void)stage;
+    return lseek(STDOUT_FILENO, 0, SEEK_CUR) < 0 && errno != ESPIPE ? -1 : 0; /* it was asked */
+}
+
 /* As if it had been typed, where standard input is a terminal. */
 static int type_at_terminal(struct stage *stage)
 {
@@ -214,6 +227,7 @@ const struct deed inside_deeds[] = {
     {"whiteout-inside", whiteout_inside},
     {"list-inside", list_inside},
     {"make-dir", make_dir},
+    {"make-dir-set-group-id", make_dir_set_group_id},
     {"remove-dir", remove_dir},
     {"make-symlink", make_symlink},
     {"make-fifo", make_fifo},
@@ -226,6 +240,7 @@ const struct deed inside_deeds[] = {
     {"truncate-log", truncate_log},
     {"overwrite-log", overwrite_log},
     {"extend-log", extend_log},
+    {"seek-log", seek_log},
     {"chmod-log", chmod_log},
     {"chmod-input", chmod_input},
     {"read-input", read_input},

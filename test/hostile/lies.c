@@ -23,7 +23,8 @@ struct lie {
 #define OF(field) offsetof(struct claims, field), sizeof(((struct claims *)NULL)->field)
 
 static const struct lie lies[] = {
-    {OF(verb), PROTO_VERBS},
+    {OF(verb), CLAIMS_VERBS - 1}, /* another service's */
+    {OF(verb), CLAIMS_VERBS},
     {OF(verb), 0x80000001},
     {OF(verb), UINT32_MAX},
     /* what only the parent can know, and what there is not */
@@ -42,6 +43,11 @@ static const struct lie lies[] = {
     {OF(reason), 4095},
     {OF(reason), 4096},
     {OF(reason), UINT32_MAX},
+    {OF(status), 1},
+    {OF(status), 99},
+    {OF(status), 599},
+    {OF(status), 600},
+    {OF(status), UINT32_MAX},
     {OF(size), 0},
     {OF(size), INT64_MAX},
     {OF(size), (uint64_t)INT64_MAX + 1},

@@ -74,6 +74,11 @@ static int list_outside(struct stage *stage)
     return got_descriptor(open_either_way(AT_FDCWD, stage->outside, O_RDONLY | O_DIRECTORY));
 }
 
+static int make_dir_outside(struct stage *stage)
+{
+    return mkdirat(AT_FDCWD, outside(stage, ".dir").text, 0700);
+}
+
 /* By the root's parent. */
 static int climb_outside(struct stage *stage)
 {
@@ -161,6 +166,7 @@ const struct deed outside_deeds[] = {
     {"create-outside", create_outside},
     {"truncate-outside", truncate_outside},
     {"list-outside", list_outside},
+    {"make-dir-outside", make_dir_outside},
     {"climb-outside", climb_outside},
     {"reopen-outside", reopen_outside},
     {"stat-outside", stat_outside},

@@ -208,6 +208,12 @@ static int fast_open(struct stage *stage)
     return outcome;
 }
 
+/* Of nothing, so that nothing comes of it. */
+static int send_in_parts(struct stage *stage)
+{
+    return (int)send(stage->fd, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
+}
+
 /* ---- rights and duties ---- */
 
 static int become_root(struct stage *stage)
@@ -292,6 +298,7 @@ const struct deed process_deeds[] = {
     {"make-socket", make_socket},
     {"make-local-socket", make_local_socket},
     {"fast-open", fast_open},
+    {"send-in-parts", send_in_parts},
     {"become-root", become_root},
     {"raise-limit", raise_limit},
     {"become-dumpable", become_dumpable},
