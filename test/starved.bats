@@ -232,6 +232,12 @@ accepts_again() {
     accepts_again 2 ECONNABORTED EPROTO ENETDOWN EHOSTUNREACH EPERM EINTR
 }
 
+# stop_it: the server stands still when this returns. strace(1), which comes in between, says when.
+stop_it() {
+    kill -STOP "$SERVER_PID"
+    wait_for_line "$TRACE" '^--- stopped by SIGSTOP'
+}
+
 # ended_meanwhile ID: this client is gone, and so is its worker, but for a server that is stopped
 ended_meanwhile() {
     release "$1"
@@ -268,7 +274,7 @@ _sleep_after() {
     hold a b
     held a
     wait_for_line "$SERVER_OUT" 'client 2 queued'
-    kill -STOP "$SERVER_PID"
+    stop_it
     ended_meanwhile a
     hold c
     kill -CONT "$SERVER_PID"
@@ -282,7 +288,7 @@ _sleep_after() {
     client leaver say connected wait close
     says leaver connected
     wait_for_line "$SERVER_OUT" 'client 2 queued'
-    kill -STOP "$SERVER_PID"
+    stop_it
     tell leaver
     succeeds leaver
     ended_meanwhile a
