@@ -227,7 +227,8 @@ EOF2
 @test "every script that people call has --help, and one line and status 2 for wrong arguments" {
     local name wrong
     for name in demo test bench bench-report count-calls compare compare-report compare-charts \
-        queue-picture exercise link-lines core-lines ensure stranger timeline variants ../.ci/run; do
+        page-hashes page-pictures queue-picture exercise link-lines core-lines ensure stranger timeline \
+        variants ../.ci/run; do
         for wrong in --help -h; do
             run "$PROJECT/scripts/$name" "$wrong"
             assert_eq "$status" 0 "exit status of $name $wrong"

@@ -58,7 +58,7 @@ cannot_show() {
     assert_eq "$(wc -l <<<"$frame")" 4 "lines"
 }
 
-@test "who runs: slot, worker, peer, verb, name, bytes, rate, percent, age" {
+@test "who runs: slot, worker, peer, door, verb, name, bytes, rate, percent, age" {
     local peer='127\.0\.0\.1:[0-9]+' worker='[0-9]+'
     start -vv -- 3
     truncate -s 100M "$ROOT/a file"
@@ -66,20 +66,20 @@ cannot_show() {
     is_threads || worker=$(workers)
     wait_until "$WAIT_SECONDS" looks_like ' (29|[345][0-9])% '
     look
-    shows "^ +0 +$worker $peer +GET +[0-9.]+ MiB +[0-9.]+ [KMG]?i?B/s +(29|[345][0-9])% +0:0[0-9]  a file$"
+    shows "^ +0 +$worker $peer +lab +GET +[0-9.]+ MiB +[0-9.]+ [KMG]?i?B/s +(29|[345][0-9])% +0:0[0-9]  a file$"
     # The server has sent what was taken and what is on its way.
     shows 'running 1 of 3, waiting 0 of 1024$'
-    shows '^slot +(pid|thread) peer +verb +bytes +rate +done +age  name$'
+    shows '^slot +(pid|thread) peer +door +verb +bytes +rate +done +age  name$'
 }
 
-@test "who waits: place, client, peer, since when; first in line first" {
+@test "who waits: place, client, peer, door, since when; first in line first" {
     start -- 1
     hold a b c
     held a
     wait_until "$WAIT_SECONDS" looks_like 'running 1 of 1, waiting 2 of 1024$'
     look
-    shows '^ +1\. client 2 +127\.0\.0\.1:[0-9]+ +waits 0:[0-9]{2}$'
-    shows '^ +2\. client 3 +127\.0\.0\.1:[0-9]+ +waits 0:[0-9]{2}$'
+    shows '^ +1\. client 2 +127\.0\.0\.1:[0-9]+ +lab +waits 0:[0-9]{2}$'
+    shows '^ +2\. client 3 +127\.0\.0\.1:[0-9]+ +lab +waits 0:[0-9]{2}$'
     release b
     release a
     held c
@@ -281,6 +281,28 @@ is_stopped() {
     wait_until "$WAIT_SECONDS" more_frames_than "$(frames)"
     press q
     terminal_ends
+}
+
+@test "the door is shown where there is room for it, and no line is wider than the terminal" {
+    local columns
+    start -- 1
+    hold a b
+    held a
+    wait_until "$WAIT_SECONDS" looks_like 'running 1 of 1, waiting 1 of 1024$'
+    for columns in 60 80 99 100 120; do
+        on_terminal 24 "$columns" "$TOP --once $BOARD"
+        wait_until "$WAIT_SECONDS" is_gone "$TERMINAL"
+        assert_eq "$(<"$BATS_TEST_TMPDIR/status")" "status 0"
+        frame=$(tr -d '\r' <"$SCREEN")
+        assert_eq "$(awk -v most="$columns" 'length > most' <<<"$frame")" "" "lines wider than $columns"
+        if ((columns < 100)); then
+            shows ' peer +verb +bytes'
+            shows '^ +1\. client 2 +127\.0\.0\.1:[0-9]+ +waits '
+        else
+            shows ' peer +door verb +bytes +rate +done +age  name$'
+            shows '^ +1\. client 2 +127\.0\.0\.1:[0-9]+ +lab +waits '
+        fi
+    done
 }
 
 @test "a window that changes its size is filled anew, at once" {

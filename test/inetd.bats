@@ -288,8 +288,8 @@ third_waits() {
     local option help
     cd "$BATS_TEST_TMPDIR" || return
     help=$("$FERRYD" --help | sed -n '/^ *--inetd/,/^ *-v,/p')
-    for option in --bind=localhost --queue=5 --grace=5 --per-source=5 --ledger=l --board=b \
-        --tick-only --ready-fd=1; do
+    for option in --bind=localhost --queue=5 --grace=5 --per-source=5 --http=0 --http-host=a --ledger=l \
+        --board=b --tick-only --ready-fd=1; do
         code=0
         "$FERRYD" --inetd "$option" >said.out 2>said.err 3>&- || code=$?
         one_line 2 "${option%=*} does not go with --inetd: " || fail "$option"

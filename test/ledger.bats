@@ -36,9 +36,9 @@ ends() {
 
 # ---- what a line says ----
 
-FIELDS='server cap client peer accepted accepted_ns started started_ns first_byte first_byte_ns last_byte'
-FIELDS+=' last_byte_ns reaped reaped_ns wait_ns worker running kind place verb name size bytes'
-FIELDS+=' error reason signal outcome'
+FIELDS='server cap client service peer accepted accepted_ns started started_ns first_byte first_byte_ns'
+FIELDS+=' last_byte last_byte_ns reaped reaped_ns wait_ns worker running kind place verb name status size'
+FIELDS+=' bytes error reason signal outcome'
 
 @test "a line has the fields of docs/ledger.md, and no others, in that order" {
     local documented
@@ -298,6 +298,7 @@ for c in sorted(lines, key=lambda c: c["client"]):
     tail -c 23 "$LEDGER" >"$BATS_TEST_TMPDIR/half"
     cat "$BATS_TEST_TMPDIR/half" >"$LEDGER"
     hold b
+    held b
     release b
     wait_until "$WAIT_SECONDS" has_lines 2
     assert_eq "$(head -n 1 "$LEDGER")" "$(<"$BATS_TEST_TMPDIR/half")" "the half line"

@@ -31,6 +31,7 @@ export FERRY=$BIN/ferry WIRE=$BIN/test/wire SWARM=$BIN/test/swarm
 ROOT=$BATS_TEST_TMPDIR/root
 
 PORT=           # of the server that start_server started last
+HTTP_PORT=      # and of its other door, where it was started with --http
 SERVER_PID=     # the server itself
 SERVER_JOB=     # what the shell started: the server, or its prefix
 SERVER_STATUS=  # how it ended, from wait_server
@@ -281,8 +282,9 @@ start_server() {
     _find_server
 }
 
-# Runs the server with these arguments and reads PORT from its ready fd: a FIFO whose only writer
-# it is, so that a server that dies ends the wait. It inherits no fd of bats but 3, replaced.
+# Runs the server with these arguments and reads PORT from its ready fd, and with --http HTTP_PORT: a
+# FIFO whose only writer it is, so that a server that dies ends the wait. It inherits no fd of bats
+# but 3, replaced.
 _launch() {
     local fifo=$BATS_TEST_TMPDIR/ready both reader writer
     [ -p "$fifo" ] || mkfifo "$fifo" || return
@@ -294,8 +296,10 @@ _launch() {
         3>&"$writer" 4>&- {reader}<&- {writer}>&- &
     SERVER_JOB=$!
     exec {writer}>&-
-    PORT=
+    PORT='' HTTP_PORT=''
     read -r -t "$WAIT_SECONDS" -u "$reader" PORT || true
+    # shellcheck disable=SC2034 # for the caller
+    [[ " $*" != *" --http"[\ =]* ]] || read -r -t "$WAIT_SECONDS" -u "$reader" HTTP_PORT || true
     # And then closes it: who counts the server's descriptors must not count that one. (What goes
     # before the server's command may keep it.)
     ((${#SERVER_PREFIX[@]} > 0)) || read -r -t "$WAIT_SECONDS" -u "$reader" _ || true

@@ -6,6 +6,7 @@
 # shellcheck disable=SC2030,SC2031,SC2034
 
 load lib
+load http
 
 # ---- asserting ----
 
@@ -324,6 +325,79 @@ served_with() {
     run "$SWARM" -t 1 -n 3 "$PORT" GET f
     assert_eq "$status" 1 "exit status"
     assert_contains "$output" "ok 0 failed 3 "
+}
+
+# ---- the other door ----
+
+@test "start_http sets both ports, and start_server one" {
+    start_http
+    [ "$PORT" != "$HTTP_PORT" ]
+    assert_eq "$URL" "http://127.0.0.1:$HTTP_PORT"
+    "$WIRE" "$PORT" expect READY
+    request GET /missing
+    assert_status 404
+    start_server
+    assert_eq "$HTTP_PORT" ""
+    SERVER_PREFIX=(bash -c '"$@"; exit "$?"' prefix)
+    start_http
+    [[ $PORT =~ ^[0-9]+$ ]]
+}
+
+# reads_head TEXT: as an answer's
+reads_head() {
+    printf '%b' "$1" >"$BATS_TEST_TMPDIR/head"
+    run _read_head "$BATS_TEST_TMPDIR/head"
+}
+
+@test "a head that is not as it must be is no answer" {
+    reads_head 'HTTP/1.1 200 OK\r\nDate: now\r\n\r\n'
+    assert_eq "$status" 0 "$output"
+    for head in 'HTTP/1.1 200 OK\nDate: now\r\n\r\n' 'HTTP/1.1 200 OK\r\nDate: now\n\r\n' \
+        'HTTP/1.1 200 OK\r\nDate: now\r\n\n' 'HTTP/1.1 200 OK\r\nDate: now\r\n' \
+        'HTTP/1.1 200 OK\r\nDate:now\r\n\r\n' 'HTTP/1.1 200 OK\r\nDate: \r\n\r\n' \
+        'HTTP/1.1 200 OK\r\nDate : now\r\n\r\n' 'HTTP/1.1 200 OK\r\nA: b\r\na: b\r\n\r\n' \
+        'HTTP/1.1 20 OK\r\n\r\n' 'HTTP/1.0 200 OK\r\n\r\n' 'ERROR: bad request'; do
+        reads_head "$head"
+        assert_eq "$status" 1 "$head: status"
+    done
+}
+
+# framed METHOD STATUS BYTES [FIELD VALUE]...: is an answer to that framed by these?
+framed() {
+    local method=$1
+    STATUS=$2 BODY_BYTES=$3 FIELD=()
+    shift 3
+    while (($# > 0)); do
+        FIELD[$1]=$2
+        shift 2
+    done
+    _check_framing "$method"
+}
+
+@test "an answer whose bytes are not as many as it says is none" {
+    framed GET 200 5 content-length 5
+    framed HEAD 200 0 content-length 5
+    framed GET 304 0
+    framed PUT 204 0
+    framed GET 200 9 transfer-encoding chunked
+    refute framed GET 200 4 content-length 5
+    refute framed GET 200 6 content-length 5
+    refute framed GET 200 5
+    refute framed HEAD 200 5 content-length 5
+    refute framed GET 304 5 content-length 5
+    refute framed PUT 204 0 content-length 0
+    refute framed GET 200 5 content-length 5 transfer-encoding chunked
+}
+
+@test "wire saves up to a text, and the rest, and says how much that was" {
+    local head=$BATS_TEST_TMPDIR/head rest=$BATS_TEST_TMPDIR/rest
+    start_server
+    run "$WIRE" "$PORT" save-until EAD "$head" send 'nonsense\n' save-rest "$rest"
+    assert_eq "$status $output" "0 19"
+    assert_eq "$(<"$head")+$(<"$rest")" "READ+YERROR: bad request"
+    run "$WIRE" "$PORT" send 'nonsense\n' save-until nothing "$head"
+    assert_eq "$status" 1
+    assert_contains "$output" "end of file after 23 bytes"
 }
 
 # ---- what strace says ----

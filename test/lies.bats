@@ -44,7 +44,10 @@ for line in lines:
     c = json.loads(line.decode())
     assert c["outcome"] in ("done", "refused", "client-gone", "timeout", "too-slow", "broken",
                             "unknown"), c["outcome"]
-    assert c["verb"] in (None, "GET", "PUT", "DEL"), c["verb"]
+    assert c["verb"] in (None, "GET", "PUT", "DEL", "HEAD", "DELETE", "OPTIONS", "MKCOL",
+                         "LIST"), c["verb"]
+    assert c["service"] == "hostile", c["service"]
+    assert c["status"] is None or 100 <= c["status"] <= 599, c["status"]
     assert 0 <= c["bytes"] <= c["size"] < 1 << 63, (c["bytes"], c["size"])
     assert c["reason"] is None or re.fullmatch("E[A-Z0-9]+|errno [0-9]{1,4}", c["reason"]), c["reason"]
     for words in c["name"], c["error"]:

@@ -10,8 +10,8 @@
  *          3 no connection.
  *
  * Every step has a deadline, 10 s unless the step `timeout` says otherwise; the steps that move
- * many bytes (zeros, sendfile, save, skip, drip) fail only when nothing moves for that long. A
- * probe that its test forgot ends itself after LIFETIME_S. */
+ * many bytes (zeros, sendfile, save, save-rest, skip, drip) fail only when nothing moves for that
+ * long. A probe that its test forgot ends itself after LIFETIME_S. */
 
 #define _GNU_SOURCE 1 /* NOLINT: feature_test_macros(7) */
 #include <endian.h>
@@ -489,6 +489,69 @@ static int run_save(struct wire *w, const struct arg *args)
     return result;
 }
 
+/* After the end: a reset that came after the FIN does not show in recv(2), but here. */
+static int check_no_reset(const struct wire *w)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
+        return fail(w, "got end of file and then a reset (%s), expected end of file",
+                    strerror(error));
+    return STEP_OK;
+}
+
+static int save(const struct wire *w, const char *path, const char *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return fail(w, "%s", strerror(errno));
+    int written = write_all(fd, bytes, len);
+    close(fd);
+    return written == 0 ? STEP_OK : fail(w, "write: %s", strerror(errno));
+}
+
+/* Byte by byte: what follows belongs to the next step. */
+static int run_save_until(struct wire *w, const struct arg *args)
+{
+    const struct arg *end = &args[0];
+    size_t got = 0;
+    enum arrival how = CAME;
+    bool met = false;
+    while (how == CAME && !met && got < sizeof chunk) {
+        how = receive(w, chunk + got, 1, &got);
+        met = got >= end->len && memcmp(chunk + got - end->len, end->text, end->len) == 0;
+    }
+    if (!met)
+        return fail(w, "%s after %zu bytes", how == CAME ? "nothing like it" : arrival_words[how],
+                    got);
+    return save(w, args[1].text, chunk, got);
+}
+
+/* Prints how many there were, so that who asks need not measure the file. */
+static int run_save_rest(struct wire *w, const struct arg *args)
+{
+    uint64_t taken = 0;
+    enum arrival how = CAME;
+    int result = STEP_OK;
+    int fd = open(args[0].text, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return fail(w, "%s", strerror(errno));
+    while (how == CAME && result == STEP_OK) {
+        size_t got = 0;
+        how = receive(w, chunk, sizeof chunk, &got);
+        if (write_all(fd, chunk, got) != 0)
+            result = fail(w, "write: %s", strerror(errno));
+        taken += got;
+        set_deadline(w, w->timeout_ms);
+    }
+    close(fd);
+    if (result == STEP_OK)
+        result = how == ENDED ? check_no_reset(w)
+                              : fail(w, "%s after %ju bytes", arrival_words[how], (uintmax_t)taken);
+    printf("%ju\n", (uintmax_t)taken);
+    return fflush(stdout) == 0 ? result : STEP_FAILED;
+}
+
 static int run_skip(struct wire *w, const struct arg *args)
 {
     return take(w, number(w, &args[0]), -1);
@@ -532,16 +595,8 @@ static int run_eof(struct wire *w, const struct arg *args)
     (void)args;
     char buf[2 * SHOW_BYTES];
     size_t got = 0;
-    int error = 0;
-    socklen_t len = sizeof error;
     enum arrival how = receive(w, buf, 1, &got);
-    if (how != ENDED)
-        return unexpected(w, how, buf, got, NULL, "end of file");
-    /* A reset that came after the FIN does not show in recv(2), but here. */
-    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error != 0)
-        return fail(w, "got end of file and then a reset (%s), expected end of file",
-                    strerror(error));
-    return STEP_OK;
+    return how == ENDED ? check_no_reset(w) : unexpected(w, how, buf, got, NULL, "end of file");
 }
 
 static int run_gone(struct wire *w, const struct arg *args)
@@ -681,6 +736,9 @@ static const struct verb verbs[] = {
     {"zeros", "n", true, run_zeros, "send N zero bytes"},
     {"sendfile", "p", true, run_sendfile, "send the content of PATH"},
     {"save", "np", true, run_save, "read exactly N bytes into PATH"},
+    {"save-until", "tp", true, run_save_until,
+     "read into PATH, up to the first TEXT, which is saved too"},
+    {"save-rest", "p", true, run_save_rest, "read into PATH until the clean end; print how much"},
     {"skip", "n", true, run_skip, "read exactly N bytes"},
     {"sip", "nnn", true, run_sip, "read up to N bytes (256 KiB at most) every N ms, N times"},
     {"drip", "nn", true, run_drip, "send N times an x, one every N ms"},
