@@ -70,7 +70,8 @@ nothing_below() {
         line "$name" >/dev/null
     done
     assert_eq "$(grep -c '^{"line"' "$JSON")" "$(lines_asked | wc -l)" "lines"
-    assert_eq "$(table lines "$REPORT" | wc -l)" "$(($(lines_asked | wc -l) + 2))" "rows"
+    assert_eq "$(for name in lines http; do table $name "$REPORT"; done | wc -l)" "$(($(lines_asked | wc -l) + 4))" "rows"
+    assert_eq "$(table http "$REPORT" | wc -l)" "$(($(lines_asked | grep -c '^http-') + 2))" "rows about HTTP"
     # What is printed ends with it.
     assert_file_eq <(tail -n "$(wc -l <"$REPORT")" "$RUN/output") <(cat "$REPORT")
 }
@@ -78,8 +79,9 @@ nothing_below() {
 @test "each line that can be measured everywhere has a figure, and those with two a ratio" {
     local name
     for name in small-promises price-of-promises small-threads sandbox record waiting cap passed-over \
-        get-1 get-4 put-1 put-4 threads-get-1 threads-put-4 dd sync-1 sync-8; do
-        [ -x "$BIN/bench/bare_fork-static" ] || [[ $name =~ ^(sandbox|record|waiting|cap|passed-over|dd)$ ]] ||
+        get-1 get-4 put-1 put-4 threads-get-1 threads-put-4 dd sync-1 sync-8 \
+        http-small http-small-1 http-small-64 http-threads http-threads-1 http-threads-64; do
+        [ -x "$BIN/bench/bare_fork-static" ] || [[ $name =~ ^(sandbox|record|waiting|cap|passed-over|dd|http-.*)$ ]] ||
             continue
         [[ $(line "$name") =~ \"ratio\":\ [0-9.]+,.*\"ratio_low\":\ [0-9.]+,.*\"ratio_high\":\ [0-9.]+, ]] ||
             fail "$(line "$name")"
@@ -119,7 +121,7 @@ END
     local name
     for name in ferryd threads ferryd-open ferryd-record bare-fork bare-promises bare-thread \
         bare-fork-static bare-fork-musl tcpserver socat xinetd systemd-socket-activate lab nginx vsftpd \
-        rsync iperf3; do
+        rsync iperf3 ferryd-http threads-http lighttpd busybox darkhttpd http.server; do
         grep -q "^sample [^ ]* $name " "$DATA" || grep -q "^skipped $name: " "$DATA" || fail "nothing of $name"
     done
 }
@@ -156,6 +158,35 @@ END
     [ "$(wc -l <<<"$counted")" -eq 1 ]
 }
 
+@test "the same by HTTP, from the request to the last byte" {
+    needs_strace
+    local counted
+    counted=$(BIN=$BIN "$PROJECT/scripts/count-calls" -n 5 -v HTTP ferryd-open)
+    assert_contains "$counted" '"contender": "ferryd-open", "verb": "HTTP", "transfers": 5,'
+    [[ $counted =~ \"calls_of_child\":\ \{[^}]*\"sendfile\":\ 1[,}] ]] || fail "$counted"
+    counted=$(BIN=$BIN "$PROJECT/scripts/count-calls" -n 5 -v HTTP-PUT ferryd-open)
+    [[ $counted =~ \"calls_of_child\":\ \{[^}]*\"fsync\":\ 2[,}] ]] || fail "$counted"
+}
+
+@test "the load generator stores what it says, and counts no answer that says no" {
+    local bytes
+    mkdir "$ROOT"
+    head -c 100000 /dev/zero >"$ROOT/here"
+    start_server --http 127.0.0.1:0
+    run "$BIN/bench/load" -c 3 -n 10 "$HTTP_PORT" HTTP here
+    assert_eq "$status" 0 "$output"
+    assert_contains "$output" '"good": 10, "failed": 0,'
+    for bytes in 1000 20000 3000000; do # in one packet; in several; more than the socket takes
+        run "$BIN/bench/load" -c 2 -n 3 -s $bytes "$HTTP_PORT" HTTP-PUT up$bytes
+        assert_eq "$status" 0 "$output"
+        assert_eq "$(cat "$ROOT"/up$bytes-[012] | wc -c)" $((3 * bytes)) "bytes of what was stored"
+    done
+    run "$BIN/bench/load" -n 3 "$HTTP_PORT" HTTP nowhere
+    assert_eq "$status" 1 "$output"
+    assert_contains "$output" 'waiting for the head of the answer: HTTP/1.1 404 Not Found'
+    assert_contains "$output" '"good": 0, "failed": 3,'
+}
+
 @test "wrong arguments: one line, and status 2" {
     local words
     for words in "--only" "--only nothing" "--nonsense" "--into" "quick"; do
@@ -164,7 +195,7 @@ END
         assert_eq "$status" 2 "exit status of bench $words: $output"
         assert_eq "${#lines[@]}" 1 "lines of: $output"
     done
-    for words in "" "-n 0 ferryd" "-v DEL ferryd" "nobody" "-x ferryd"; do
+    for words in "" "-n 0 ferryd" "-v DEL ferryd" "nobody" "-x ferryd" "-v HTTP bare-fork"; do
         # shellcheck disable=SC2086 # words
         BIN=$BIN run "$PROJECT/scripts/count-calls" $words
         assert_eq "$status" 2 "exit status of count-calls $words: $output"
@@ -191,8 +222,8 @@ END
     cp "$PROJECT/docs/performance.md" "$copy"
     "$PROJECT/scripts/bench" --into "$copy" "$PROJECT/docs/performance.json"
     assert_file_eq "$copy" "$PROJECT/docs/performance.md"
-    for name in lines contenders counts; do
-        [ "$(table $name "$copy" | wc -l)" -gt 5 ]
+    for name in lines http contenders counts; do
+        [ "$(table $name "$copy" | wc -l)" -gt 5 ] || fail "the table $name is empty"
     done
     refute grep -F 'sample' "$copy"
 }

@@ -8,12 +8,12 @@
 
 load lib
 
-# setup_file: three counts of this server, for either verb
+# setup_file: three counts of this server, for either verb and through either door
 setup_file() {
     local contender=ferryd verb i
     [ "$SERVER" = ferryd ] || contender=threads
     [ -z "$SANITIZED" ] || return 0
-    for verb in GET PUT; do
+    for verb in GET PUT HTTP HTTP-PUT; do
         for i in 1 2 3; do
             (cd "$PROJECT" && BIN=$BIN scripts/count-calls -n 40 -v $verb "$contender") \
                 >"$BATS_FILE_TMPDIR/$verb.$i" || return
@@ -68,4 +68,22 @@ bound() {
 
 @test "a small upload takes no more page faults than it did" {
     at_most "$(for_server 22 4)" PUT page_faults
+}
+
+@test "a small download by HTTP takes no more system calls than it did" {
+    needs_strace
+    at_most "$(bound 28 30)" HTTP calls
+}
+
+@test "a small download by HTTP takes no more page faults than it did" {
+    at_most "$(for_server 29 7)" HTTP page_faults
+}
+
+@test "a small upload by HTTP takes no more system calls than it did" {
+    needs_strace
+    at_most "$(bound 36 38)" HTTP-PUT calls
+}
+
+@test "a small upload by HTTP takes no more page faults than it did" {
+    at_most "$(for_server 31 7)" HTTP-PUT page_faults
 }

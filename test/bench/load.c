@@ -2,11 +2,12 @@
  *
  * Used by: scripts/bench and scripts/count-calls, as build/bench/load.
  * Usage:   load [-c AT_ONCE] [-n TOTAL | -t SECS] [-u SECS] [-s BYTES] [-i IDLE] PORT VERB [NAME]
- *            GET    fetches NAME and throws the bytes away where they are, uncopied
- *            PUT    sends BYTES bytes to NAME-<i>, i counts from 0; none of them is zero
- *            HTTP   fetches /NAME by HTTP/1.0, with the same reader as GET
- *            HOLD   IDLE connections and nothing else, until standard input ends
- *            PORT   prints a port that is free, whatever PORT is
+ *            GET      fetches NAME and throws the bytes away where they are, uncopied
+ *            PUT      sends BYTES bytes to NAME-<i>, i counts from 0; none of them is zero
+ *            HTTP     fetches /NAME by HTTP/1.1, with the same reader as GET; no connection is kept
+ *            HTTP-PUT sends BYTES bytes to /NAME-<i> by HTTP/1.1, behind the head of the request
+ *            HOLD     IDLE connections and nothing else, until standard input ends
+ *            PORT     prints a port that is free, whatever PORT is
  *          There are AT_ONCE (8) of them at once; whenever one is over the next one begins. It ends
  *          after TOTAL of them, or, with -t, after so many seconds; those that are not over then
  *          do not count. With -u the clock starts after so many seconds, and what was over by then
@@ -54,8 +55,12 @@ enum {
 };
 static const int64_t NS = 1000000000;
 
-enum verb { GET, PUT, HTTP, HOLD, FREE_PORT, VERBS };
-static const char *const verb_names[VERBS] = {"GET", "PUT", "HTTP", "HOLD", "PORT"};
+enum verb { GET, PUT, HTTP, HTTP_PUT, HOLD, FREE_PORT, VERBS };
+static const char *const verb_names[VERBS] = {"GET", "PUT", "HTTP", "HTTP-PUT", "HOLD", "PORT"};
+
+/* What others of this kind say, too (ab, wrk), and that nobody need keep the connection. */
+#define HTTP_FIELDS                                                                                \
+    " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\nAccept: */*\r\nConnection: close\r\n"
 
 enum step { AT_READY, AT_OK, AT_SIZE, AT_GO, AT_SENDING, AT_BODY, AT_DONE, AT_ASKING, AT_HEAD };
 static const char *const step_names[] = {"READY",         "OK",         "the size",
@@ -98,6 +103,16 @@ __attribute__((noreturn)) static void die(const char *what)
 {
     fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
     exit(SOME_FAILED);
+}
+
+static bool uploads(const struct load *load)
+{
+    return load->verb == PUT || load->verb == HTTP_PUT;
+}
+
+static bool speaks_http(const struct load *load)
+{
+    return load->verb == HTTP || load->verb == HTTP_PUT;
 }
 
 static int64_t now_ns(void)
@@ -162,11 +177,13 @@ static enum progress nothing_moved(struct load *load, const struct conversation 
     return failure(load, c, n == 0 ? "the server has ended its side" : strerror(errno));
 }
 
-/* Says so much, all at once: a connection that has just been listened to has room for it. */
+/* Says so much, all at once: a connection that has just been listened to has room for it. The
+ * content of an upload by HTTP waits for no word, and goes into the same packet. */
 static enum progress say(struct load *load, struct conversation *c, const void *text, size_t len,
                          enum step next)
 {
-    ssize_t sent = send(c->fd, text, len, MSG_NOSIGNAL);
+    int more = load->verb == HTTP_PUT ? MSG_MORE : 0;
+    ssize_t sent = send(c->fd, text, len, MSG_NOSIGNAL | more);
     if (sent != (ssize_t)len)
         return failure(load, c, sent < 0 ? strerror(errno) : "no room for a word");
     c->step = next;
@@ -193,26 +210,6 @@ static enum progress hear_word(struct load *load, struct conversation *c, const 
     char answer[sizeof c->text + 8];
     (void)snprintf(answer, sizeof answer, "got %.*s", (int)c->got, c->text);
     return failure(load, c, answer);
-}
-
-static enum progress ask(struct load *load, struct conversation *c)
-{
-    char request[NAME_MAX_BYTES + 64];
-    int len = 0;
-
-    switch (load->verb) {
-    case PUT:
-        len = snprintf(request, sizeof request, "PUT %s-%ju\n", load->name, (uintmax_t)c->number);
-        break;
-    case HTTP:
-        len = snprintf(request, sizeof request, "GET /%s HTTP/1.0\r\nHost: localhost\r\n\r\n",
-                       load->name);
-        break;
-    default:
-        len = snprintf(request, sizeof request, "GET %s\n", load->name);
-        break;
-    }
-    return say(load, c, request, (size_t)len, load->verb == HTTP ? AT_HEAD : AT_OK);
 }
 
 static void listen_for(struct load *load, const struct conversation *c, uint32_t events, int how)
@@ -242,17 +239,47 @@ static enum progress send_content(struct load *load, struct conversation *c)
         turn += (uint64_t)sent;
     }
     enum step before = c->step;
-    c->step = c->left > 0 ? AT_SENDING : AT_DONE;
+    c->step = c->left > 0 ? AT_SENDING : speaks_http(load) ? AT_HEAD : AT_DONE;
     if ((before == AT_SENDING) != (c->step == AT_SENDING))
         listen_for(load, c, c->step == AT_SENDING ? EPOLLOUT : EPOLLIN, EPOLL_CTL_MOD);
     return WAITS;
+}
+
+static enum progress ask(struct load *load, struct conversation *c)
+{
+    char request[NAME_MAX_BYTES + 256];
+    uintmax_t number = c->number, bytes = load->bytes;
+    int len = 0;
+
+    switch (load->verb) {
+    case PUT:
+        len = snprintf(request, sizeof request, "PUT %s-%ju\n", load->name, number);
+        break;
+    case HTTP:
+        len = snprintf(request, sizeof request, "GET /%s" HTTP_FIELDS "\r\n", load->name);
+        break;
+    case HTTP_PUT:
+        len = snprintf(request, sizeof request,
+                       "PUT /%s-%ju" HTTP_FIELDS "Content-Length: %ju\r\n\r\n", load->name, number,
+                       bytes);
+        break;
+    default:
+        len = snprintf(request, sizeof request, "GET %s\n", load->name);
+        break;
+    }
+    enum progress progress =
+        say(load, c, request, (size_t)len, speaks_http(load) ? AT_HEAD : AT_OK);
+    if (load->verb != HTTP_PUT || progress == FAILED)
+        return progress;
+    c->left = load->bytes;
+    return send_content(load, c);
 }
 
 /* The last bytes of a download come together with DONE, if one is quick. */
 static enum progress hear_end(struct load *load, struct conversation *c)
 {
     char buffer[BUFFER_BYTES];
-    size_t word = load->verb == HTTP ? 0 : strlen("DONE");
+    size_t word = speaks_http(load) ? 0 : strlen("DONE");
     ssize_t n = recv(c->fd, buffer, (size_t)c->left + word, 0);
 
     if (n <= 0)
@@ -279,7 +306,7 @@ static enum progress skip_content(struct load *load, struct conversation *c)
     if (n <= 0)
         return nothing_moved(load, c, n);
     c->left -= (uint64_t)n;
-    return c->left == 0 && load->verb == HTTP ? OVER : WAITS;
+    return c->left == 0 && speaks_http(load) ? OVER : WAITS;
 }
 
 static enum progress learn_size(struct load *load, struct conversation *c)
@@ -295,21 +322,38 @@ static enum progress learn_size(struct load *load, struct conversation *c)
     return say(load, c, "OK", 2, AT_BODY);
 }
 
+/* Is this the head of an answer that says yes? Sets *size to what it says of the content. */
+static bool is_good(const char *head, uint64_t *size)
+{
+    static const char version[] = "HTTP/1.", field[] = "\r\ncontent-length:";
+
+    if (strncmp(head, version, sizeof version - 1) != 0)
+        return false;
+    unsigned long status = strtoul(head + sizeof "HTTP/1.1", NULL, 10);
+    const char *length = strcasestr(head, field);
+    if (length != NULL)
+        *size = strtoull(length + sizeof field - 1, NULL, 10);
+    return (length != NULL && (status == 200 || status == 201)) || status == 204;
+}
+
 /* The head of an answer comes whole: it is short, and the first thing that is said. */
 static enum progress read_head(struct load *load, struct conversation *c)
 {
-    static const char field[] = "content-length:";
     char head[BUFFER_BYTES + 1];
     ssize_t n = recv(c->fd, head, BUFFER_BYTES, 0);
 
     if (n <= 0)
         return nothing_moved(load, c, n);
     head[n] = '\0';
-    char *end = strstr(head, "\r\n\r\n"), *length = strcasestr(head, field);
-    if (end == NULL || length == NULL || strstr(head, " 200 ") == NULL)
-        return failure(load, c, "no 200 with a length");
-    uint64_t size = strtoull(length + sizeof field - 1, NULL, 10);
-    uint64_t here = (uint64_t)(head + n - (end + 4));
+    char *end = strstr(head, "\r\n\r\n");
+    if (end == NULL)
+        return failure(load, c, "only a part of it came at once");
+    *end = '\0';
+    uint64_t size = 0, here = (uint64_t)(head + n - (end + 4));
+    if (!is_good(head, &size)) {
+        head[strcspn(head, "\r")] = '\0';
+        return failure(load, c, head);
+    }
     if (load->bytes == 0)
         load->bytes = size;
     c->left = size - (here < size ? here : size);
@@ -394,13 +438,13 @@ static void begin(struct load *load, struct conversation *c)
 
     *c = (struct conversation){.number = load->begun++, .began_ns = now_ns()};
     c->fd = open_socket((uint32_t)(FIRST_SOURCE + c->number % SOURCES), SOCK_NONBLOCK);
-    c->step = load->verb == HTTP ? AT_ASKING : AT_READY;
+    c->step = speaks_http(load) ? AT_ASKING : AT_READY;
     /* Of what is said here only an upload's end need not wait for the word before it. */
-    if (load->verb == PUT && load->bytes > BUFFER_BYTES)
+    if (uploads(load) && load->bytes > BUFFER_BYTES)
         (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(c->fd, (struct sockaddr *)&server, sizeof server) < 0 && errno != EINPROGRESS)
         die("connect");
-    listen_for(load, c, load->verb == HTTP ? EPOLLOUT : EPOLLIN, EPOLL_CTL_ADD);
+    listen_for(load, c, speaks_http(load) ? EPOLLOUT : EPOLLIN, EPOLL_CTL_ADD);
 }
 
 static bool goes_on(const struct load *load)
@@ -546,7 +590,7 @@ static void prepare(struct load *load)
     load->places = calloc((size_t)load->at_once, sizeof *load->places);
     if (load->epoll_fd < 0 || load->places == NULL)
         die("epoll");
-    if (load->verb == PUT)
+    if (uploads(load))
         make_content(load);
 }
 
@@ -555,7 +599,7 @@ static void prepare(struct load *load)
 static int usage(void)
 {
     fputs("usage: load [-c AT_ONCE] [-n TOTAL | -t SECS] [-u SECS] [-s BYTES] [-i IDLE]\n"
-          "            PORT GET|PUT|HTTP|HOLD|PORT [NAME]\n",
+          "            PORT GET|PUT|HTTP|HTTP-PUT|HOLD|PORT [NAME]\n",
           stderr);
     return WRONG_USAGE;
 }
@@ -615,7 +659,7 @@ static bool parse_arguments(struct load *load, int argc, char **argv)
     if (verb == HOLD || verb == FREE_PORT)
         return true;
     return verb < VERBS && argc - optind == 3 && port <= UINT16_MAX &&
-           strlen(load->name) <= NAME_MAX_BYTES && (load->verb != PUT || load->bytes > 0);
+           strlen(load->name) <= NAME_MAX_BYTES && (!uploads(load) || load->bytes > 0);
 }
 
 int main(int argc, char **argv)
