@@ -20,6 +20,9 @@ struct http_names {
     char own[HTTP_NAME_MAX + 1]; /* gethostname(2)'s; "": it has none */
 };
 
+/* The names of a directory of some 20,000 files; more would only save looks at larger ones. */
+enum { SESSION_SCRATCH_BYTES = 1024 * 1024 };
+
 struct session_config {
     int root_fd;           /* the directory served; borrowed */
     dev_t nameless;        /* storage_nameless_device() of it */
@@ -36,9 +39,8 @@ struct session_config {
     bool make_directories; /* clients may make directories; PUT makes those that are missing */
     bool verbose;          /* print the request and what is done about it */
     struct http_names http_names;
-    unsigned char *scratch; /* memory for a listing (listing.h), of scratch_len bytes, that each
+    unsigned char *scratch; /* memory for a listing (listing.h), of SESSION_SCRATCH_BYTES, that each
                                worker has to itself; NULL: each maps its own; borrowed */
-    size_t scratch_len;
 };
 
 struct service {

@@ -39,9 +39,13 @@ int storage_open(int root_fd, dev_t nameless, const char *name, struct stat *st)
 int storage_create(const struct session_config *config, const char *name, bool make,
                    struct staged *upload);
 
+/* Does it say that only we have no room to look? Then nothing is said of the file: what could be
+ * said is not true. */
+bool storage_out_of_room(int error);
+
 /* Is there a regular file that may be replaced or deleted? Returns 0 and sets *st, or -1 with
- * errno; EMFILE, ENFILE and ENOMEM say that it could not be found out, everything else that there
- * is none for a client: EISDIR, where *st says what else is there, and EACCES as above. */
+ * errno; everything but storage_out_of_room() says that there is none for a client: EISDIR, where
+ * *st says what else is there, and EACCES as above. */
 int storage_look(int root_fd, const char *name, struct stat *st);
 
 /* Deletes a file that storage_look() has found; on `terms`, which may be NULL, as staged_remove().

@@ -174,8 +174,6 @@ static int open_ports(struct server *server)
     return server->http_port == 0 ? -1 : 0;
 }
 
-enum { SCRATCH_BYTES = 1024 * 1024 /* the names of a directory of some 20,000 files */ };
-
 /* What HTTP takes besides: this machine's name, and memory for listings. Mapped once, it costs a
  * child nothing until it writes there, and then it is the child's alone; threads map their own.
  * Returns 0, or -1 with errno. */
@@ -189,12 +187,11 @@ static int open_http(struct server *server)
         config->http_names.own[0] = '\0';
     if (!worker_has_own_memory)
         return 0;
-    void *scratch = mmap(NULL, SCRATCH_BYTES, PROT_READ | PROT_WRITE,
+    void *scratch = mmap(NULL, SESSION_SCRATCH_BYTES, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (scratch == MAP_FAILED)
         return -1;
     config->scratch = scratch;
-    config->scratch_len = SCRATCH_BYTES;
     return 0;
 }
 
@@ -360,7 +357,7 @@ static void close_all(struct server *server)
     claims_close(&server->claims);
     acceptor_close(&server->acceptor);
     if (server->config.scratch != NULL)
-        (void)munmap(server->config.scratch, server->config.scratch_len);
+        (void)munmap(server->config.scratch, SESSION_SCRATCH_BYTES);
     io_close(server->stop_fd);
     io_close(server->wake_fd);
     io_close(server->sandbox.worker_fd);

@@ -301,21 +301,14 @@ static enum outcome receive_file(struct session *s, struct staged *upload)
     return finish_done(s);
 }
 
-/* Nothing is said of a file that only we have no room to look at: what could be said is not true.
- */
-static bool out_of_room(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOMEM;
-}
-
 static enum outcome delete_file(struct session *s)
 {
     const struct session_config *config = s->config;
     struct stat st;
 
     if (storage_look(config->root_fd, s->parsed.name, &st) < 0)
-        return out_of_room(errno) ? claims_break_off(s->claims)
-                                  : refuse(s, errno, PROTO_NO_SUCH_FILE, s->parsed.name);
+        return storage_out_of_room(errno) ? claims_break_off(s->claims)
+                                          : refuse(s, errno, PROTO_NO_SUCH_FILE, s->parsed.name);
     if (config->read_only || config->no_delete)
         return refuse(s, config->read_only ? EROFS : EPERM, PROTO_CANNOT_DELETE, s->parsed.name);
     int outcome = storage_delete(config->root_fd, s->parsed.name, config->durable, NULL);
@@ -408,7 +401,7 @@ static enum outcome answer_request(struct session *s)
     if (parse == PROTO_BAD)
         return refuse(s, EBADMSG, PROTO_BAD_REQUEST);
     claim_request(s);
-    if (out_of_room(error)) {
+    if (storage_out_of_room(error)) {
         errno = error;
         return claims_break_off(s->claims);
     }

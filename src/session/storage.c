@@ -239,32 +239,42 @@ int storage_open(int root_fd, dev_t nameless, const char *name, struct stat *st)
     return fd;
 }
 
+bool storage_out_of_room(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 int storage_look(int root_fd, const char *name, struct stat *st)
 {
     return check_name(name) < 0 ? -1 : find_regular(root_fd, name, st);
 }
 
-static int make_in(int dir_fd, const char *component, mode_t mask)
+/* storage_make_directory() for a name that is permitted. Where it `may_be_there`, what holds it is
+ * flushed all the same: who made it at the same time promises that it is on disk, and so do we. */
+static int make_directory(int root_fd, const char *name, mode_t mask, bool durable,
+                          bool may_be_there)
 {
-    return mkdirat(dir_fd, component, staged_new_mode(dir_fd, 0777, mask));
+    const char *final;
+    int dir_fd = open_parent(root_fd, name, &final);
+
+    if (dir_fd < 0)
+        return -1;
+    int outcome = mkdirat(dir_fd, final, staged_new_mode(dir_fd, 0777, mask));
+    if (outcome < 0 && errno == EEXIST && may_be_there)
+        outcome = 0;
+    if (outcome == 0 && durable)
+        outcome = fsync(dir_fd);
+    io_close(dir_fd);
+    return outcome;
 }
 
 int storage_make_directory(int root_fd, const char *name, mode_t mask, bool durable)
 {
-    const char *final;
-
     if (check_name(name) < 0)
         return -1;
-    int dir_fd = open_parent(root_fd, name, &final);
-    if (dir_fd < 0) {
-        if (errno == EISDIR) /* "." is there */
-            errno = EEXIST;
-        return -1;
-    }
-    int outcome = make_in(dir_fd, final, mask);
-    if (outcome == 0 && durable)
-        outcome = fsync(dir_fd);
-    io_close(dir_fd);
+    int outcome = make_directory(root_fd, name, mask, durable, false);
+    if (outcome < 0 && errno == EISDIR) /* "." is there */
+        errno = EEXIST;
     return outcome;
 }
 
@@ -282,26 +292,15 @@ static int check_components(const char *name)
     return 0;
 }
 
-/* Makes the directory `path`, unless it is there. Another may make it at the same time; then what
- * holds it is flushed here all the same, because either promises that it is on disk. */
+/* Makes the directory `path`, unless it is there. */
 static int make_missing(const struct session_config *config, const char *path)
 {
-    const char *final;
     int fd = open_beneath(config->root_fd, path, O_PATH | O_DIRECTORY);
 
     io_close(fd);
     if (fd >= 0 || errno != ENOENT)
         return fd < 0 ? -1 : 0;
-    fd = open_parent(config->root_fd, path, &final);
-    if (fd < 0)
-        return -1;
-    int outcome = make_in(fd, final, config->mask);
-    if (outcome < 0 && errno == EEXIST)
-        outcome = 0;
-    if (outcome == 0 && config->durable)
-        outcome = fsync(fd);
-    io_close(fd);
-    return outcome;
+    return make_directory(config->root_fd, path, config->mask, config->durable, true);
 }
 
 /* Makes those that are missing of the directories that lead to `name`, from the root on, each in

@@ -36,12 +36,16 @@ void answer_number(struct answer *answer, const char *name, uint64_t number);
 void answer_last_modified(struct answer *answer, time_t changed);
 
 /* Ends the head and sends it, and `len` bytes of the body with it where the request was not HEAD;
- * `more`: the rest of the body follows at once. Notes the status, in the claims too. Returns 0, or
+ * `more`: the rest of the body follows at once. Claims the status. Returns 0, or
  * -1 with errno, as io_send_all(). A client that does not listen any more is no failure yet. */
 int answer_send(struct exchange *x, struct answer *answer, const void *body, size_t len, bool more);
 
 /* An answer without a body: 200 with Content-Length 0, 201, 204, 304. Returns as answer_send(). */
 int answer_send_empty(struct exchange *x, struct answer *answer);
+
+/* The same where nothing else was asked than this answer: that it is done is claimed once it is
+ * sent, or that it was broken off. */
+void answer_tell_empty(struct exchange *x, struct answer *answer);
 
 /* Says no, in one line of plain text: `format` and what follows, in which bytes that could harm a
  * terminal are escaped. `error` says why, to those at home; 0: the status says it. 405 names what

@@ -7,11 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum {
-    ENTRIES_BYTES_MIN = 64 * 1024,  /* of memory: for a call of getdents64(2), and some names */
-    ENTRIES_BYTES_MAX = 1024 * 1024 /* more would only save looks at directories that are huge */
-};
-
 /* As many names as fit are kept in order; when they are used up, the directory is read again, for
  * those that come after. So a directory of any size can be listed, and one that fits is read
  * once. */
@@ -30,8 +25,8 @@ struct entries {
     char last[NAME_MAX + 1]; /* the last name that was given out; "": none yet */
 };
 
-/* `memory`, borrowed until the last call, has ENTRIES_BYTES_MIN bytes at least, aligned as for
- * malloc(3). There is nothing to close. */
+/* `memory`, borrowed until the last call, has 64 KiB at least, for a call of getdents64(2) and some
+ * names, aligned as for malloc(3). There is nothing to close. */
 void entries_init(struct entries *entries, int dir_fd, unsigned char *memory, size_t bytes);
 
 /* The next name in order of its bytes, without ".", "..", temporary ones and those that are longer

@@ -11,7 +11,6 @@ struct exchange {
     const struct session_config *config; /* borrowed */
     struct claims *claims;               /* shared with the parent; borrowed */
     struct http_framing framing;
-    unsigned status;     /* of the answer whose head has been sent; 0: none */
     const char *allow;   /* the methods that the target knows, for 405 and OPTIONS */
     struct io_conn conn; /* what is unread there follows the head */
     struct http_target target;

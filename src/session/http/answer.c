@@ -75,14 +75,6 @@ static void add_text(struct answer *answer, const char *text)
     }
 }
 
-static void add_line(struct answer *answer, const char *name, const char *value)
-{
-    add_text(answer, name);
-    add_text(answer, ": ");
-    add_text(answer, value);
-    add_text(answer, "\r\n");
-}
-
 /* "404 " */
 static void add_status(struct answer *answer)
 {
@@ -103,7 +95,7 @@ void answer_begin(struct answer *answer, unsigned status)
     add_status(answer);
     add_text(answer, reason_of(status));
     add_text(answer, "\r\n");
-    add_line(answer, "Date", http_date(answer->made, date));
+    answer_text(answer, "Date", http_date(answer->made, date));
     add_text(answer, "Server: ferryd\r\n"
                      "Connection: close\r\n"
                      "X-Content-Type-Options: nosniff\r\n"
@@ -112,7 +104,10 @@ void answer_begin(struct answer *answer, unsigned status)
 
 void answer_text(struct answer *answer, const char *name, const char *value)
 {
-    add_line(answer, name, value);
+    add_text(answer, name);
+    add_text(answer, ": ");
+    add_text(answer, value);
+    add_text(answer, "\r\n");
 }
 
 void answer_number(struct answer *answer, const char *name, uint64_t number)
@@ -124,7 +119,7 @@ void answer_number(struct answer *answer, const char *name, uint64_t number)
     do
         *--at = (char)('0' + number % 10);
     while ((number /= 10) > 0);
-    add_line(answer, name, at);
+    answer_text(answer, name, at);
 }
 
 void answer_last_modified(struct answer *answer, time_t changed)
@@ -161,7 +156,7 @@ static int send_bytes(struct exchange *x, const void *bytes, size_t len, bool mo
 int answer_send(struct exchange *x, struct answer *answer, const void *body, size_t len, bool more)
 {
     add_text(answer, "\r\n");
-    x->status = x->claims->status = answer->status;
+    x->claims->status = answer->status;
     if (x->head.method == HTTP_HEAD)
         return send_bytes(x, answer->text, answer->len, false);
     if (len > 0 && len <= sizeof answer->text - answer->len) {
@@ -180,6 +175,14 @@ int answer_send_empty(struct exchange *x, struct answer *answer)
     if (answer->status != 204 && answer->status != 304)
         answer_text(answer, "Content-Length", "0");
     return answer_send(x, answer, NULL, 0, false);
+}
+
+void answer_tell_empty(struct exchange *x, struct answer *answer)
+{
+    if (answer_send_empty(x, answer) < 0)
+        answer_break_off(x);
+    else
+        answer_done(x);
 }
 
 /* ---- saying no ---- */
@@ -284,7 +287,7 @@ void answer_break_off(struct exchange *x)
 
 void answer_finish(struct exchange *x)
 {
-    if (x->status >= 400)
+    if (x->claims->status >= 400)
         io_finish_within(&x->conn, x->config->turn_ms);
     else
         io_finish(&x->conn);

@@ -95,10 +95,7 @@ static void tell_options(struct exchange *x)
 
     answer_begin(&answer, 204);
     answer_text(&answer, "Allow", x->allow);
-    if (answer_send_empty(x, &answer) < 0)
-        answer_break_off(x);
-    else
-        answer_done(x);
+    answer_tell_empty(x, &answer);
 }
 
 static void serve(struct exchange *x)
@@ -132,7 +129,6 @@ static void begin(struct exchange *x, const struct session_config *config, int f
 {
     x->config = config;
     x->claims = claims;
-    x->status = 0;
     x->framing = (struct http_framing){.length = 0};
     x->allow = allowed(config);
     io_conn_init(&x->conn, fd);

@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 
 /* Of the memory, this is for what is on its way, the rest for names. */
-enum { STREAM_BYTES = 128 * 1024, OWN_BYTES = ENTRIES_BYTES_MAX };
+enum { STREAM_BYTES = 128 * 1024 };
 
 struct listing {
     struct exchange *x;
@@ -47,18 +47,13 @@ struct entry {
 
 /* ---- what is shown ---- */
 
-static bool out_of_room(int error)
-{
-    return error == EMFILE || error == ENFILE || error == ENOMEM;
-}
-
 /* Where a symbolic link leads to, by the way a client's name would take. As look_at(). */
 static int follow(struct listing *l, struct stat *st)
 {
     st->st_mode = 0;
     if (storage_look(l->x->config->root_fd, l->path, st) == 0)
         return 1;
-    if (out_of_room(errno))
+    if (storage_out_of_room(errno))
         return -1;
     return errno == EISDIR && S_ISDIR(st->st_mode) ? 1 : 0;
 }
@@ -73,7 +68,7 @@ static int look_at(struct listing *l, const char *name, struct stat *st)
         return 0;
     memcpy(l->path + l->dir_len, name, len + 1);
     if (fstatat(l->dir_fd, name, st, AT_SYMLINK_NOFOLLOW) < 0)
-        return out_of_room(errno) ? -1 : 0;
+        return storage_out_of_room(errno) ? -1 : 0;
     if (S_ISLNK(st->st_mode))
         return follow(l, st);
     return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) ? 1 : 0;
@@ -333,14 +328,15 @@ static void begin(struct listing *l, struct exchange *x, int dir_fd)
 
 /* Once a part of it has been sent, nothing more can be said of what goes wrong; that the end is
  * missing says it. */
-static void list(struct listing *l, unsigned char *memory, size_t bytes)
+static void list(struct listing *l, unsigned char *memory)
 {
     struct answer answer;
     struct exchange *x = l->x;
 
     begin_answer(l, &answer);
     stream_begin(&l->stream, x, &answer, memory, STREAM_BYTES);
-    entries_init(&l->entries, l->dir_fd, memory + STREAM_BYTES, bytes - STREAM_BYTES);
+    entries_init(&l->entries, l->dir_fd, memory + STREAM_BYTES,
+                 SESSION_SCRATCH_BYTES - STREAM_BYTES);
     if (put_all(l) < 0) {
         if (l->stream.begun)
             (void)claims_end(x->claims, OUTCOME_BROKEN, errno);
@@ -357,10 +353,10 @@ void http_list(struct exchange *x, int dir_fd)
 {
     struct listing listing;
     unsigned char *memory = x->config->scratch;
-    size_t bytes = memory != NULL ? x->config->scratch_len : OWN_BYTES;
 
     if (memory == NULL)
-        memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memory = mmap(NULL, SESSION_SCRATCH_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         answer_refuse_error(x, ENOMEM, "read");
         return;
@@ -368,7 +364,7 @@ void http_list(struct exchange *x, int dir_fd)
     if (x->head.method == HTTP_GET)
         x->claims->verb = CLAIMS_LIST;
     begin(&listing, x, dir_fd);
-    list(&listing, memory, bytes);
+    list(&listing, memory);
     if (memory != x->config->scratch)
-        (void)munmap(memory, bytes);
+        (void)munmap(memory, SESSION_SCRATCH_BYTES);
 }

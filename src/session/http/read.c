@@ -184,10 +184,7 @@ static void tell_not_modified(struct exchange *x, const struct stat *file)
         answer_text(&answer, "Cache-Control", "no-cache");
         answer_text(&answer, "Vary", "Accept");
     }
-    if (answer_send_empty(x, &answer) < 0)
-        answer_break_off(x);
-    else
-        answer_done(x);
+    answer_tell_empty(x, &answer);
 }
 
 /* To the same name with a slash, so that links in the listing lead into the directory. Relative,
@@ -209,10 +206,7 @@ __attribute__((noinline)) static void redirect(struct exchange *x)
                  query == NULL ? "" : query);
     /* Browsers keep it for good otherwise; but there may be a file of that name some day. */
     answer_text(&answer, "Cache-Control", "no-cache");
-    if (answer_send_empty(x, &answer) < 0)
-        answer_break_off(x);
-    else
-        answer_done(x);
+    answer_tell_empty(x, &answer);
 }
 
 /* Conditions count only where the answer would be a good one without them (RFC 9110 section

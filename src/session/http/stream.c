@@ -126,7 +126,7 @@ static void send_full(struct stream *stream)
 {
     if (!stream->begun) {
         if (is_chunked(stream))
-            answer_field(stream->answer, "Transfer-Encoding", "chunked");
+            answer_text(stream->answer, "Transfer-Encoding", "chunked");
         send_head(stream);
     }
     send_piece(stream, false);
@@ -157,7 +157,7 @@ static void send_whole(struct stream *stream)
 {
     const struct exchange *x = stream->x;
 
-    answer_field(stream->answer, "Content-Length", "%zu", stream->len);
+    answer_number(stream->answer, "Content-Length", stream->len);
     if (x->config->verbose && x->head.method != HTTP_HEAD)
         log_line("server sending %" PRIu64 " bytes", stream->made);
     send_head(stream);
