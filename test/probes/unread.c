@@ -20,6 +20,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+enum { PATIENCE_MS = 10000 };
+
 static _Noreturn void die(const char *what)
 {
     perror(what);
@@ -49,7 +51,15 @@ static void open_ends(const char *kind, int ends[2])
     (void)setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
 }
 
-/* Fills it with empty lines, and takes some out again. */
+static bool allows(int fd, short what, int wait_ms)
+{
+    struct pollfd slot = {.fd = fd, .events = what};
+
+    return poll(&slot, 1, wait_ms) == 1;
+}
+
+/* Fills it with empty lines, and takes some out again until there is room: a thread of the kernel's
+ * joins a terminal's two ends, and comes when it comes. */
 static void leave_some_room(const int ends[2])
 {
     char lines[64], taken[4096];
@@ -60,8 +70,10 @@ static void leave_some_room(const int ends[2])
     while (write(ends[1], lines, sizeof lines) > 0)
         ;
     fcntl(ends[1], F_SETFL, flags);
-    if (read(ends[0], taken, sizeof taken) < 0)
-        die("reading");
+    do {
+        if (!allows(ends[0], POLLIN, PATIENCE_MS) || read(ends[0], taken, sizeof taken) < 0)
+            die("reading");
+    } while (!allows(ends[1], POLLOUT, 0));
 }
 
 static pid_t start(const int ends[2], const sigset_t *mask, char **command)
