@@ -6,6 +6,7 @@
 # shellcheck disable=SC2030,SC2031,SC2034
 
 load lib
+load steps
 
 WAIT_SECONDS=60 # a disk that other tests fill can be slow to let go of a file
 
@@ -24,13 +25,7 @@ setup() {
     mkdir "$TRACES"
 }
 
-# Whatever writes a file, makes it durable, changes a name, or speaks to the client.
-CALLS='?write,?writev,?pwrite64,?pwritev,?pwritev2,?splice,?copy_file_range,?sendfile'
-CALLS+=',?fsync,?fdatasync,?sync,?syncfs,?sync_file_range,?msync'
-CALLS+=',?link,?linkat,?rename,?renameat,?renameat2,?unlink,?unlinkat,?sendto,?sendmsg'
-
-# start_traced [STRACE-OPTION...] [-- SERVER-OPTION...]: a server under strace, which keeps a log
-# for each process or thread: so each log is in order, and no call is split over two lines
+# start_traced [STRACE-OPTION...] [-- SERVER-OPTION...]
 start_traced() {
     local options=()
     while (($# > 0)) && [ "$1" != -- ]; do
@@ -39,44 +34,18 @@ start_traced() {
     done
     shift $(($# > 0 ? 1 : 0))
     rm -f "$TRACES"/*
-    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -ff -y -s 16 -o "$TRACES/of"
-        -e trace="$CALLS" "${options[@]}")
+    trace_steps "$TRACES/of" "${options[@]}"
     start_server "$@"
 }
 
-# assert_steps STEP...: what the one worker that has said DONE or ERROR did, in order:
-#   write, name (link), rename, unlink, fsync-file, fsync-dir=PATH (below the root), other-sync,
-#   DONE, ERROR. A step that failed ends in !. The same step many times in a row counts once,
-#   unless it failed. That a name is taken is no failure: it is how one finds out.
+# assert_steps STEP...: what the one worker that has said DONE or ERROR did, in the words of
+# steps_in, in order
 assert_steps() {
     local said='sendto\(.*"(DONE|ERROR)' log
     # strace has written down what a process did before it lets it go on, or end.
     wait_until "$WAIT_SECONDS" workers_are 0
     log=$(grep -lE "$said" -r "$TRACES") || fail "no worker said DONE or ERROR" || return
-    assert_eq "$(_steps_in "$log")" "$*" "the worker's steps" || fail "$(<"$log")"
-}
-
-_steps_in() {
-    awk -v root="$(realpath "$ROOT")" '
-        function path(line) { line = $0; sub(/^[^<]*</, "", line); sub(/>.*/, "", line); return line }
-        function step(name) {
-            if ($0 ~ / = -1 EEXIST /) return
-            if ($0 ~ / = -1 /) name = name "!"
-            else if (name == last) return
-            last = name
-            row = row (row == "" ? "" : " ") name
-        }
-        /^(p?write|splice|copy_file_range)/ && index($0, "<" root "/") { step("write") }
-        /^f(data)?sync\(/ && path() == root { step("fsync-dir=."); next }
-        /^f(data)?sync\(/ && path() == root "/dir" { step("fsync-dir=dir"); next }
-        /^f(data)?sync\(/ { step("fsync-file") }
-        /^(sync|msync)/ { step("other-sync") }
-        /^link/ { step("name") }
-        /^rename/ { step("rename") }
-        /^unlink/ { step("unlink") }
-        /^sendto.*"DONE"/ { step("DONE") }
-        /^sendto.*"ERROR/ { step("ERROR") }
-        END { print row }' "$1"
+    assert_eq "$(steps_in "$log")" "$*" "the worker's steps" || fail "$(<"$log")"
 }
 
 # put NAME STEP...: PUT of NEW up to its last byte; then these steps

@@ -8,6 +8,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034,SC2153 # lib.bash reads what is set here, and http.bash sets the rest
 
+load steps
+
 OLD=$BATS_TEST_TMPDIR/old
 NEW=$BATS_TEST_TMPDIR/new
 TRACE=$BATS_TEST_TMPDIR/trace
@@ -111,48 +113,26 @@ answered() {
 
 # ---- what a worker does, one call after the other ----
 
-# steps_of COMMAND...: what the server's worker did for that request, in order: write, name (link),
-# rename, unlink, mkdir, fsync-file, fsync-dir=PATH (below the root), the status of the answer. The same step
-# many times in a row counts once; a step that failed ends in !, but that a name is taken is no
-# failure.
+# steps_of COMMAND...: sets STEPS to what the server's worker did for that request, in the words of
+# steps_in, in order
 steps_of() {
     local log
     rm -f "$TRACE".*
     "$@" || return
     wait_until "$WAIT_SECONDS" workers_are 0 || return
     log=$(grep -lE 'sendto\(.*"HTTP/1.1 [2-5]' "$TRACE".*) || fail "no worker answered" || return
-    STEPS=$(awk -v root="$(realpath "$ROOT")" '
-        function path(line) { line = $0; sub(/^[^<]*</, "", line); sub(/>.*/, "", line); return line }
-        function below() { return substr(path(), length(root) + 2) }
-        function step(name) {
-            if ($0 ~ / = -1 EEXIST /) return
-            if ($0 ~ / = -1 /) name = name "!"
-            else if (name == last) return
-            last = name
-            row = row (row == "" ? "" : " ") name
-        }
-        /^(p?write|splice)/ && index($0, "<" root "/") { step("write") }
-        /^fsync\(/ && path() == root { step("fsync-dir=."); next }
-        /^fsync\(/ && index(path(), root "/") == 1 && below() ~ /^dir(\/[a-c])*$/ { step("fsync-dir=" below()); next }
-        /^fsync\(/ { step("fsync-file") }
-        /^mkdir/ { step("mkdir") }
-        /^link/ { step("name") }
-        /^rename/ { step("rename") }
-        /^unlink/ { step("unlink") }
-        /^sendto.*"HTTP\/1.1 [2-5]/ { match($0, /1\.1 [0-9]+/); step(substr($0, RSTART + 4, 3)) }
-        END { print row }' "$log")
+    STEPS=$(steps_in "$log")
 }
 
-# start_traced [-e STRACE-EXPRESSION] [OPTION...]: keeps a log for each process or thread
+# start_traced [-e STRACE-EXPRESSION] [OPTION...]
 start_traced() {
-    local inject=() calls=write,pwrite64,splice,fsync,linkat,mkdirat,renameat2,unlinkat,sendto
+    local options=()
     needs_strace
     look_inside
     if [ "${1:-}" = -e ]; then
-        inject=(-e "$2")
+        options=(-e "$2")
         shift 2
     fi
-    SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -ff -y -s 16 -o "$TRACE"
-        -e trace="$calls" "${inject[@]}")
+    trace_steps "$TRACE" "${options[@]}"
     start_http "$@"
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 enum {
     PACE_RATE_GRACE_MS = 10000,
@@ -39,6 +40,10 @@ int64_t pace_keep(struct pace *pace, uint64_t moved);
  * tell of bytes that the peer acknowledges. Returns 0: try again; or -1 as pace_keep(), or with
  * poll(2)'s errno. */
 int pace_wait(struct pace *pace, short events, uint64_t moved);
+
+/* After a receive that got nothing (`got`, 0 or -1 with errno): waits for more, where that can
+ * help. Returns as pace_wait(), or -1 with errno: ENODATA at the end of the stream, recv(2)'s. */
+int pace_await(struct pace *pace, ssize_t got, uint64_t moved);
 
 /* The bytes that the peer's system has acknowledged, of `sent`. */
 uint64_t pace_delivered(int sock_fd, uint64_t sent);

@@ -281,14 +281,7 @@ void io_finish_within(struct io_conn *conn, int64_t most_ms)
 
 void io_finish(struct io_conn *conn)
 {
-    int64_t deadline_ms = io_now_ms() + IO_DRAIN_MS;
-
-    if (shutdown(conn->fd, SHUT_WR) < 0)
-        return;
-    io_be_patient(conn);
-    do
-        conn->start = conn->end = 0;
-    while (io_fill(conn, deadline_ms) > 0 && io_now_ms() < deadline_ms);
+    io_finish_within(conn, IO_DRAIN_MS);
 }
 
 void io_close(int fd)

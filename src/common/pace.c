@@ -9,6 +9,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -93,6 +94,17 @@ int pace_wait(struct pace *pace, short events, uint64_t moved)
         io_wait_again(pace->sock_fd, events, look_ms < due_ms ? look_ms : due_ms, pace->in_vain);
     pace->in_vain = outcome == 0 ? pace->in_vain + 1 : 0;
     return outcome < 0 && errno != ETIMEDOUT ? -1 : 0;
+}
+
+int pace_await(struct pace *pace, ssize_t got, uint64_t moved)
+{
+    if (got == 0)
+        errno = ENODATA;
+    else if (errno == EINTR)
+        return 0;
+    else if (errno == EAGAIN)
+        return pace_wait(pace, POLLIN, moved);
+    return -1;
 }
 
 /* tcp(7), SIOCOUTQ. A local socket counts the memory that the bytes take instead; but what it has

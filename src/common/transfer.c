@@ -174,11 +174,7 @@ static enum transfer_end store(struct inflow *in, const char *data, size_t len)
 /* After a receive that got nothing: waits for more, where that can help. */
 static enum transfer_end await_more(struct inflow *in, ssize_t got)
 {
-    if (got == 0)
-        errno = ENODATA;
-    else if (errno == EINTR || (errno == EAGAIN && pace_wait(&in->pace, POLLIN, in->moved) == 0))
-        return TRANSFER_DONE;
-    return TRANSFER_PEER;
+    return pace_await(&in->pace, got, in->moved) == 0 ? TRANSFER_DONE : TRANSFER_PEER;
 }
 
 static enum transfer_end receive_into(struct inflow *in, char *block, size_t block_len)

@@ -6,6 +6,7 @@
 
 #include "common/text.h"
 #include "session/http/validators.h"
+#include "session/storage.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -240,6 +241,10 @@ void answer_refuse_error(struct exchange *x, int error, const char *doing)
 {
     const char *name = x->target.name;
 
+    if (storage_out_of_room(error)) {
+        answer_refuse(x, 503, error, "the server has no room at the moment");
+        return;
+    }
     switch (error) {
     case ENOENT:
     case ENOTDIR:
@@ -261,11 +266,6 @@ void answer_refuse_error(struct exchange *x, int error, const char *doing)
     case ENOSPC:
     case EDQUOT:
         answer_refuse(x, 507, error, "there is no room for %s", name);
-        break;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-        answer_refuse(x, 503, error, "the server has no room at the moment");
         break;
     default:
         answer_refuse(x, 500, error, "unable to %s %s: the disk failed", doing, name);

@@ -153,15 +153,12 @@ static enum progress take_block(struct inflow *in, char *block, size_t len)
     return event == HTTP_CHUNKS_END ? IS_WHOLE : GOES_ON;
 }
 
-/* After a receive that got nothing: waits for more, where that can help. */
-static enum progress await_more(struct inflow *in, ssize_t got)
+/* After one of the pace's functions. */
+static enum progress unless_lost(struct inflow *in, bool lost)
 {
-    if (got == 0)
-        errno = ENODATA;
-    else if (errno == EINTR || (errno == EAGAIN && pace_wait(&in->pace, POLLIN, in->moved) == 0))
-        return GOES_ON;
-    lose_body(in->x);
-    return IS_OVER;
+    if (lost)
+        lose_body(in->x);
+    return lost ? IS_OVER : GOES_ON;
 }
 
 /* One turn: some bytes, or a wait for some. */
@@ -174,13 +171,9 @@ __attribute__((noinline)) static enum progress receive_block(struct inflow *in)
     if (got == 0)
         got = recv(conn->fd, block, sizeof block, MSG_DONTWAIT);
     if (got <= 0)
-        return await_more(in, got);
+        return unless_lost(in, pace_await(&in->pace, got, in->moved) < 0);
     enum progress progress = take_block(in, block, (size_t)got);
-    if (progress == GOES_ON && pace_keep(&in->pace, in->moved) < 0) {
-        lose_body(in->x);
-        return IS_OVER;
-    }
-    return progress;
+    return progress == GOES_ON ? unless_lost(in, pace_keep(&in->pace, in->moved) < 0) : progress;
 }
 
 static int receive_chunks(struct exchange *x, int file_fd)

@@ -51,10 +51,17 @@ static bool refuse_on_terms(struct exchange *x, int error)
     return true;
 }
 
-/* Nothing is there to be read or deleted under such a name (404), but to come it is too long. */
-static void refuse_length(struct exchange *x)
+/* Something new was to get the name, which is why none that could be there is not a 404. */
+static void refuse_to_come(struct exchange *x, int error, const char *doing)
 {
-    answer_refuse(x, 414, ENAMETOOLONG, "a part of %s is too long for a name", x->target.name);
+    const char *name = x->target.name;
+
+    if (error == ENOENT || error == ENOTDIR)
+        answer_refuse(x, 409, error, "there is no directory to hold %s", name);
+    else if (error == ENAMETOOLONG)
+        answer_refuse(x, 414, error, "a part of %s is too long for a name", name);
+    else
+        answer_refuse_error(x, error, doing);
 }
 
 /* ---- PUT ---- */
@@ -65,24 +72,12 @@ static void refuse_to_store(struct exchange *x, int error)
 
     if (refuse_on_terms(x, error))
         return;
-    switch (error) {
-    case EEXIST:
+    if (error == EEXIST)
         answer_refuse(x, 412, error, "%s exists already, and no file is replaced here", name);
-        break;
-    case ENOENT:
-    case ENOTDIR:
-        answer_refuse(x, 409, error, "there is no directory to hold %s", name);
-        break;
-    case EISDIR:
+    else if (error == EISDIR)
         answer_refuse(x, 409, error, "%s is not a file", name);
-        break;
-    case ENAMETOOLONG:
-        refuse_length(x);
-        break;
-    default:
-        answer_refuse_error(x, error, "store");
-        break;
-    }
+    else
+        refuse_to_come(x, error, "store");
 }
 
 /* A file is stored as it comes: what is encoded would be served as if it were not. */
@@ -196,15 +191,14 @@ void http_put(struct exchange *x)
  * is none that is read-only: that has said no before. */
 static void refuse_method(struct exchange *x, bool is_directory)
 {
-    if (is_directory)
+    if (is_directory) {
         x->allow = "GET, HEAD, OPTIONS";
-    else
+        answer_refuse(x, 405, EISDIR, "%s is a directory", x->target.name);
+    } else {
         x->allow =
             x->config->no_delete ? "GET, HEAD, PUT, OPTIONS" : "GET, HEAD, PUT, DELETE, OPTIONS";
-    if (is_directory)
-        answer_refuse(x, 405, EISDIR, "%s is a directory", x->target.name);
-    else
         answer_refuse(x, 405, EEXIST, "%s is there already", x->target.name);
+    }
 }
 
 static void refuse_to_delete(struct exchange *x, int error)
@@ -290,22 +284,12 @@ static void refuse_to_make(struct exchange *x, int error)
 {
     struct stat st = {.st_mode = 0};
 
-    switch (error) {
-    case EEXIST:
-        (void)storage_look(x->config->root_fd, x->target.name, &st);
-        refuse_method(x, S_ISDIR(st.st_mode));
-        break;
-    case ENOENT:
-    case ENOTDIR:
-        answer_refuse(x, 409, error, "there is no directory to hold %s", x->target.name);
-        break;
-    case ENAMETOOLONG:
-        refuse_length(x);
-        break;
-    default:
-        answer_refuse_error(x, error, "make");
-        break;
+    if (error != EEXIST) {
+        refuse_to_come(x, error, "make");
+        return;
     }
+    (void)storage_look(x->config->root_fd, x->target.name, &st);
+    refuse_method(x, S_ISDIR(st.st_mode));
 }
 
 /* Is there a directory for the new one to be in? */
