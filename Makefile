@@ -204,7 +204,7 @@ compare: all probes
 # Puts the last comparison's tables and charts into the page about it, between its marks.
 compare-doc:
 	scripts/compare-report --into docs/fork-vs-threads.md $(BUILD)/compare/report.md
-	cp $(BUILD)/compare/*.svg docs/
+	cp $(BUILD)/compare/*.svg docs/pictures/
 
 variants: all probes
 	BUILD="$(abspath $(BUILD))" scripts/variants
