@@ -1,12 +1,15 @@
 #!/usr/bin/env bats
 # Runs on: once
 #
-# The exercises of docs/lab-guide.md: what the guide says that its commands print, they print, on
-# ferry as it is and with the solution; and the two are not the same.
+# The exercises in docs/exercises: what a page says that its commands print, they print, on ferry as
+# it is and with the solution beside the page; and the two are not the same.
 
 load lib
 
-GUIDE=$PROJECT/docs/lab-guide.md
+EXERCISES=$PROJECT/docs/exercises
+
+# shellcheck source=scripts/exercise-pages
+. "$PROJECT/scripts/exercise-pages"
 
 setup() {
     # The objects of other builds cannot be linked with those compiled here.
@@ -16,23 +19,7 @@ setup() {
 
 # promised NUMBER WHICH: the block of output after the line "As it is:" or "With the change:"
 promised() {
-    awk -v heading="### $1. " -v title="$2:" '
-        index($0, heading) == 1 { ours = 1; next }
-        /^##/ { ours = 0 }
-        ours && $0 == title { wanted = 1 }
-        ours && /^```/ { if (inside) exit; inside = wanted; next }
-        ours && inside' "$GUIDE"
-}
-
-# solution NUMBER: the one patch that the exercise refers to
-solution() {
-    local patches
-    patches=$(awk -v heading="### $1. " '
-        index($0, heading) == 1 { ours = 1; next }
-        /^##/ { ours = 0 }
-        ours' "$GUIDE" | grep -oE 'exercises/[^)]+\.patch')
-    assert_eq "$(printf '%s\n' "$patches" | wc -l)" 1 "patches of exercise $1" || return
-    printf '%s' "$PROJECT/docs/$patches"
+    exercise_output "$(exercise_page "$EXERCISES" "$1")" "$2"
 }
 
 # build_changed PATCH DIR: the servers with that patch, in DIR/build. Only what it changes is
@@ -61,10 +48,11 @@ prints() {
     assert_eq "$said" "$3" "what exercise $1 prints, with $2" || fail "$(<"$dir/err")"
 }
 
-# shows NUMBER: the exercise does what the guide says
+# shows NUMBER: the exercise does what its page says
 shows() {
     local patch before after changed=$BATS_TEST_TMPDIR/changed
-    patch=$(solution "$1")
+    patch=$(exercise_page "$EXERCISES" "$1")
+    patch=${patch%.md}.patch
     before=$(promised "$1" "As it is")
     after=$(promised "$1" "With the change")
     [ -n "$before" ]
@@ -78,24 +66,32 @@ shows() {
     [ -e "$BATS_TEST_TMPDIR/good" ] || fail "$(<"$BATS_TEST_TMPDIR/before")"
 }
 
-@test "there are ten exercises, each with a test here, and every patch is the solution of one" {
-    local number
-    assert_eq "$(grep -cE '^### [0-9]+\. ' "$GUIDE")" 10 exercises
-    for number in 1 2 3 4 5 6 7 8 9 10; do
+@test "every exercise has a page, a solution of the same name, and a test here" {
+    local number numbers page
+    assert_eq "$(cd "$EXERCISES" && printf '%s\n' [0-9]*.patch)" \
+        "$(cd "$EXERCISES" && printf '%s\n' [0-9]*.md | sed 's/md$/patch/')" "the solutions"
+    numbers=$(exercise_numbers "$EXERCISES")
+    assert_eq "$numbers" "$(seq "$(wc -l <<<"$numbers")")" "numbers of the exercises"
+    for number in $numbers; do
+        page=$(exercise_page "$EXERCISES" "$number")
+        assert_eq "$(head -n 1 "$page")" "# $number. $(exercise_title "$page")" "heading of $page"
         assert_eq "$(grep -cxE "    shows $number" "$BATS_TEST_FILENAME")" 1 "tests of $number"
-        solution "$number"
-        echo
-    done >"$BATS_TEST_TMPDIR/named"
-    assert_eq "$(sort "$BATS_TEST_TMPDIR/named")" \
-        "$(find "$PROJECT/docs/exercises" -name '*.patch' | sort)"
+    done
 }
 
-@test "a command that prints something else than the guide says would be noticed" {
+@test "a command that prints something else than the page says would be noticed" {
     run prints 9 "$BIN" "$(promised 9 "With the change")"
     [ "$status" -eq 1 ]
     assert_contains "$output" "what exercise 9 prints"
-    run "$PROJECT/scripts/exercise" 11
-    [ "$status" -eq 2 ]
+}
+
+@test "an exercise that is not there is refused, and those that are there are named" {
+    local number
+    for number in 99 0 1x ''; do
+        run "$PROJECT/scripts/exercise" "$number"
+        assert_eq "$status" 2 "exit status with '$number'"
+        assert_contains "$output" "there is no exercise $number, only $(exercise_numbers "$EXERCISES" | xargs)"
+    done
 }
 
 @test "1: with the queue a stack, the last one is served first" {
