@@ -224,7 +224,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = bench borders commands compare ensure hardening http_doc lab_guide lib links manpages negative_controls portability timeline variants
+HOUSE_TESTS   = bench borders commands compare ensure figures hardening http_doc lab_guide lib links manpages negative_controls portability readme timeline variants
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # What wants a browser, or other large programs in front of the server; what those show, they show on
@@ -321,7 +321,7 @@ coverage:
 C_FILES     = $(sort $(wildcard src/*/*.c src/*/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c \
               test/doors/*.c test/bench/*.c))
 H_FILES     = $(sort $(wildcard include/*/*.h include/*/*/*.h test/hostile/*.h test/bench/*.h))
-SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary .ci/run
+SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary test/figure-check .ci/run
 
 lint:
 	clang-format --dry-run -Werror $(C_FILES) $(H_FILES)
