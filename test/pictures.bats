@@ -74,7 +74,7 @@ for path in sys.argv[1:]:
 PY
 }
 
-# not_shown TREE: the pictures of a tree that no page of it shows, or describes in fewer than 40 letters
+# not_shown TREE: the pictures of a tree that no page of it shows, or describes in fewer than 20 letters
 not_shown() {
     python3 - "$1" <<'PY'
 import pathlib, re, sys
@@ -88,7 +88,7 @@ for picture in sorted(top.glob("docs/pictures/*.svg")):
     if picture not in described:
         print(f"{picture.name}: no page shows it")
     for words in described.get(picture, []):
-        if len(words) < 40:
+        if len(words) < 20:
             print(f"{picture.name}: is not described by [{words}]")
 PY
 }
