@@ -1,12 +1,13 @@
-# timeline-common.awk - what both of scripts/timeline's pictures begin with: its lines, read in.
+# timeline-common.awk - reads the lines that scripts/timeline prepares, for both kinds of picture.
 #
-# Run together with timeline-svg.awk or timeline-text.awk, whose draw() this calls at the end. A
+# It runs together with timeline-svg.awk or timeline-text.awk, and calls their draw() at the end. A
 # panel p has
 #   title[p], cap[p], clients[p], span[p] (ns), p50[p], p95[p], max[p] (ns of waiting), outcomes[p]
-#   began[p, i], started[p, i] (-1: never), ended[p, i]    ns since its first accept, i from 1
+#   began[p, i], started[p, i] (-1: never), quiet[p, i], ended[p, i]
+#                                                     ns since the first accept, i from 1
 #   waited[p, i], number[p, i], outcome[p, i], what[p, i], peer[p, i], moved[p, i]
-#   events[p]; at[p, k], running[p, k]                      how many run from then on, k from 1
-# and all of them together the longest, ns.
+#   events[p]; at[p, k], running[p, k]                how many run from then on, k from 1
+# and `longest` is the longest span of all panels, ns.
 
 $1 == "A" { title[$2] = $4; next }
 
@@ -27,19 +28,20 @@ $1 == "E" {
     moved[$2, i] = $8
     outcome[$2, i] = $9
     cap[$2] = $10
-    what[$2, i] = $11 == " " ? "no request" : $11
+    what[$2, i] = $11 == " " ? "" : $11
     peer[$2, i] = $12
+    quiet[$2, i] = $13
     if (count_of[$2, $9]++ == 0)
         kind[$2, ++kinds[$2]] = $9
 }
 
-# Nearest rank: the least wait that `share` percent of the clients do not exceed.
+# Nearest rank: the shortest wait that at least `share` percent of the clients do not exceed.
 function rank(n, share) {
     r = int((n * share + 99) / 100)
     return r < 1 ? 1 : r
 }
 
-# Sorts wait[1..n] (heapsort: there is no asort(3) in every awk).
+# Sorts wait[1..n] (heapsort, because not every awk has asort()).
 function sift(root, n,   child, t) {
     while ((child = 2 * root) <= n) {
         if (child < n && wait[child + 1] > wait[child])
@@ -77,8 +79,8 @@ function bytes(n) {
     return n < 10737418240 ? sprintf("%.0f MiB", n / 1048576) : sprintf("%.0f GiB", n / 1073741824)
 }
 
-# "3 done, 1 timeout", in the order in which the clients met them: that of a `for (x in y)` is not the
-# same in every awk.
+# "3 done, 1 timeout", in the order in which the outcomes first occur. `for (x in y)` would have
+# another order in another awk.
 function outcomes_of(p,   k, list) {
     list = count_of[p, "done"] + 0 " done"
     for (k = 1; k <= kinds[p]; k++)
@@ -97,6 +99,7 @@ function settle(p,   first, i, k, n) {
     for (i = 1; i <= n; i++) {
         began[p, i] -= first
         ended[p, i] -= first
+        quiet[p, i] -= first
         started[p, i] = started[p, i] == 0 ? -1 : started[p, i] - first
         if (ended[p, i] > span[p])
             span[p] = ended[p, i]

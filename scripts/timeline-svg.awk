@@ -1,7 +1,8 @@
-# timeline-svg.awk - scripts/timeline's picture as SVG. See timeline-common.awk.
+# timeline-svg.awk - draws scripts/timeline's picture as SVG. See timeline-common.awk.
 #
-# No script and no font of its own; a row's <title> is what a browser shows under the pointer. The
-# two colours differ in lightness, so that they do in print.
+# The picture has no script and no font of its own. A browser shows a row's <title> under the
+# pointer. It has colours for a light and for a dark page. The three tones differ in lightness, too,
+# and the third has a border, so that they can be told apart in print.
 
 function xml(words) {
     gsub(/&/, "\\&amp;", words)
@@ -32,7 +33,7 @@ function tick_step(  step) {
         longest / step <= 40 ? 5 * step : 10 * step
 }
 
-# A round number's zeros say nothing.
+# A round number without its zeros.
 function tick(ns,   words) {
     words = time(ns)
     sub(/\.0+ /, " ", words)
@@ -66,28 +67,52 @@ function band(p, y,   k, top, points, level) {
     text("label", LEFT - 8, y + BAND, "running")
 }
 
+# What the tooltip says of one client; the request is last, because there may be anything in it.
+function about(p, i,   words) {
+    words = "client " number[p, i] ", " peer[p, i] ", " outcome[p, i] ": waited " time(waited[p, i])
+    if (started[p, i] < 0)
+        words = words ", never served"
+    else
+        words = words ", served " time(ended[p, i] - started[p, i]) still(p, i) ", " bytes(moved[p, i])
+    return words "; " (what[p, i] == "" ? "no request" : what[p, i])
+}
+
+function still(p, i) {
+    return ended[p, i] <= quiet[p, i] ? "" : \
+        quiet[p, i] <= started[p, i] ? " (nothing moved)" : \
+        " (nothing moved in the last " time(ended[p, i] - quiet[p, i]) ")"
+}
+
+# A border would make a short time longer, and hide its colour.
+function quiet_rect(from, to, y, h) {
+    if (x_of(to) - x_of(from) >= 3)
+        rect("quiet border", x_of(from) + 0.5, y + 0.5, x_of(to) - x_of(from) - 1, h - 1)
+    else
+        rect("quiet", x_of(from), y, x_of(to) - x_of(from), h)
+}
+
 function one_row(p, i, y, h,   start) {
     start = started[p, i] < 0 ? ended[p, i] : started[p, i]
-    printf "<g><title>%s</title>\n", xml("client " number[p, i] ", " peer[p, i] ": " what[p, i] ", " outcome[p, i] \
-        "; waited " time(waited[p, i]) (started[p, i] < 0 ? ", never served" : \
-        ", served " time(ended[p, i] - start) ", " bytes(moved[p, i])))
+    print "<g><title>" xml(about(p, i)) "</title>"
     # The whole row answers to the pointer.
     rect("row", LEFT, y, WIDTH, h)
     if (start > began[p, i])
         rect("waiting", x_of(began[p, i]), y + 1, x_of(start) - x_of(began[p, i]), h - 2)
-    if (started[p, i] >= 0)
-        rect("served", x_of(start), y + 1, x_of(ended[p, i]) - x_of(start), h - 2)
+    if (started[p, i] >= 0 && ended[p, i] > quiet[p, i])
+        quiet_rect(quiet[p, i], ended[p, i], y + 1, h - 2)
+    if (started[p, i] >= 0 && quiet[p, i] > start)
+        rect("served", x_of(start), y + 1, x_of(quiet[p, i]) - x_of(start), h - 2)
     if (outcome[p, i] != "done")
         printf "<text class=\"mark\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x_of(ended[p, i]) + 3, \
             y + h / 2 + 4, (h >= 12 ? "\303\227 " xml(outcome[p, i]) : "\303\227")
     print "</g>"
 }
 
-# Several clients: above, from the first one's accept to the last one's start; below, from the first
-# start to the last end.
-function group_row(p, i, last, y, h,   k, from, to, start, end, total, worst, bad) {
+# Several clients: above, from the first accept to the last start; below, from the first start to the
+# last end, with the third tone from the moment when the last of them has moved its last byte.
+function group_row(p, i, last, y, h,   k, from, to, start, stop, hush, end, total, worst, bad) {
     from = began[p, i]
-    start = end = -1
+    start = hush = end = -1
     to = worst = 0
     for (k = i; k <= last; k++) {
         from = began[p, k] < from ? began[p, k] : from
@@ -95,6 +120,7 @@ function group_row(p, i, last, y, h,   k, from, to, start, end, total, worst, ba
         to = stop > to ? stop : to
         if (started[p, k] >= 0) {
             start = start < 0 || started[p, k] < start ? started[p, k] : start
+            hush = quiet[p, k] > hush ? quiet[p, k] : hush
             end = ended[p, k] > end ? ended[p, k] : end
         }
         total += waited[p, k]
@@ -106,8 +132,10 @@ function group_row(p, i, last, y, h,   k, from, to, start, end, total, worst, ba
         (bad ? "; " bad " not done" : ""))
     rect("row", LEFT, y, WIDTH, h)
     rect("waiting", x_of(from), y + 0.5, x_of(to) - x_of(from), h / 2 - 0.5)
-    if (start >= 0)
-        rect("served", x_of(start), y + h / 2, x_of(end) - x_of(start), h / 2 - 0.5)
+    if (end > hush)
+        rect("quiet", x_of(hush), y + h / 2, x_of(end) - x_of(hush), h / 2 - 0.5)
+    if (hush > start)
+        rect("served", x_of(start), y + h / 2, x_of(hush) - x_of(start), h / 2 - 0.5)
     if (bad)
         printf "<text class=\"mark\" x=\"%.1f\" y=\"%.1f\">\303\227</text>\n", \
             x_of(end > to ? end : to) + 3, y + h / 2 + 4
@@ -135,7 +163,7 @@ function rows(p, y,   i, last, h, every) {
     return y
 }
 
-# How many clients share a row, so that there are at most 120 rows: a number one can count in.
+# How many clients share a row, so that there are at most 120 rows: 1, 2, 5, 10, ...
 function share(n,   power) {
     for (power = 1; n > 120 * 10 * power; power *= 10)
         ;
@@ -150,9 +178,9 @@ function layout(p) {
     height[p] = HEAD + BAND + 14 + row_count[p] * row_height[p] + 34
 }
 
-# So much of a ledger's name as does not reach the legend.
+# As much of a ledger's name as has room beside the rest of the title.
 function short(name) {
-    return length(name) <= 50 ? name : substr(name, 1, 47) "..."
+    return length(name) <= 80 ? name : substr(name, 1, 77) "..."
 }
 
 function panel(p, y,   top) {
@@ -169,13 +197,25 @@ function panel(p, y,   top) {
     return top + height[p]
 }
 
-function legend() {
-    rect("waiting", TOTAL - 240, 14, 14, 10)
-    text("words", TOTAL - 221, 23, "waiting")
-    rect("served", TOTAL - 160, 14, 14, 10)
-    text("words", TOTAL - 141, 23, "served")
-    printf "<text class=\"mark\" x=\"%d\" y=\"24\">\303\227</text>\n", TOTAL - 87
-    text("words", TOTAL - 74, 23, "not done")
+function legend(y) {
+    rect("waiting", LEFT, y, 14, 10)
+    text("words", LEFT + 20, y + 9, "waiting")
+    rect("served", LEFT + 90, y, 14, 10)
+    text("words", LEFT + 110, y + 9, "served")
+    rect("quiet border", LEFT + 176.5, y + 0.5, 13, 9)
+    text("words", LEFT + 196, y + 9, "served, but nothing moves: its slot is not free yet")
+    if (any_bad) {
+        text("mark", LEFT + 510, y + 9, "\303\227")
+        text("words", LEFT + 524, y + 9, "not done")
+    }
+}
+
+# Colours for a light page, or for a dark one.
+function colours(ink, muted, line, waiting, served, quiet, running, mark) {
+    print "text { fill: " ink " } .words, .label, .tick { fill: " muted " } .mark { fill: " mark " }"
+    print ".grid { stroke: " line " } .cap { stroke: " muted " } .row { fill: " muted " }"
+    print ".band { fill: " line " } .running { fill: " running " } .waiting { fill: " waiting " }"
+    print ".served { fill: " served " } .quiet { fill: " quiet " } .border { stroke: " served " }"
 }
 
 function draw(   p, y, total) {
@@ -185,29 +225,32 @@ function draw(   p, y, total) {
     HEAD = 78 # the panel's words
     RIGHT = 150 # what the longest outcome needs, after a row that ends at the end
     TOTAL = LEFT + WIDTH + RIGHT
-    total = 10
+    LEGEND = 34
+    total = LEGEND + 4
     for (p = 1; p <= panels; p++) {
         layout(p)
         total += height[p]
+        any_bad = any_bad || count_of[p, "done"] + 0 < clients[p]
     }
     printf "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" " \
         "viewBox=\"0 0 %d %d\" role=\"img\">\n", TOTAL, total, TOTAL, total
     print "<title>Who waited and who was served</title>"
     print "<style>"
-    print "text { font: 12px sans-serif; fill: #222 }"
-    print ".title { font-weight: bold; font-size: 14px } .words { fill: #444 }"
-    print ".label { text-anchor: end; fill: #444; font-size: 11px }"
-    print ".tick { text-anchor: middle; fill: #666; font-size: 11px }"
-    print ".mark { fill: #b00020; font-size: 11px; font-weight: bold }"
-    print ".grid { stroke: #e2e2e2 } .cap { stroke: #555; stroke-dasharray: 5 3 }"
-    print ".band { fill: #eef1f5 } .running { fill: #8fa9c4 }"
-    print ".row { fill: #fff; fill-opacity: 0 } g:hover .row { fill: #888; fill-opacity: 0.15 }"
-    print ".waiting { fill: #f0c36d } .served { fill: #1f4e79 }"
+    print "text { font: 12px sans-serif } .title { font-weight: bold; font-size: 14px }"
+    print ".label { text-anchor: end; font-size: 11px } .tick { text-anchor: middle; font-size: 11px }"
+    print ".mark { font-size: 11px; font-weight: bold } .cap { stroke-dasharray: 5 3 }"
+    print ".band { fill-opacity: 0.35 } .row { fill-opacity: 0 } g:hover .row { fill-opacity: 0.15 }"
+    print ".paper { fill: #ffffff }"
+    colours("#1f2328", "#59636e", "#d1d9e0", "#e0b27f", "#1f5f9e", "#cfe0f1", "#7fa3c8", "#b3202c")
+    print "@media (prefers-color-scheme: dark) {"
+    print ".paper { fill: #0d1117 }"
+    colours("#e6edf3", "#9198a1", "#3d444d", "#8a5a2b", "#6cb6ff", "#1c3553", "#3f6ea0", "#f47067")
+    print "}"
     print "</style>"
-    print "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>"
-    y = 6
+    print "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>"
+    legend(14)
+    y = LEGEND
     for (p = 1; p <= panels; p++)
         y = panel(p, y)
-    legend()
     print "</svg>"
 }

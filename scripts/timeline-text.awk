@@ -1,7 +1,7 @@
-# timeline-text.awk - scripts/timeline's picture as text, `columns` wide. See timeline-common.awk.
+# timeline-text.awk - draws scripts/timeline's picture as text, `columns` wide. See timeline-common.awk.
 
-# So much of a name as fits `room` columns. A character of several bytes counts as one column, from
-# U+3000 on, where the wide ones are, as two.
+# As much of a name as fits into `room` columns. A character of several bytes counts as one column,
+# and as two from U+3000 on, where the wide ones are.
 function clip(text, room,   i, byte, used) {
     for (i = 1; i <= length(text); i++) {
         byte = substr(text, i, 1)
@@ -18,7 +18,7 @@ function ceiling(x) {
     return int(x) < x ? int(x) + 1 : int(x)
 }
 
-# Puts `sign` into the cells whose middles lie between two moments; `always` into one, at least.
+# Puts `sign` into the cells whose middles lie between two moments; with `always` into at least one.
 function fill(from, to, sign, always,   c, last) {
     c = ceiling(from * width / longest - 0.5)
     last = ceiling(to * width / longest - 0.5) - 1
@@ -30,8 +30,8 @@ function fill(from, to, sign, always,   c, last) {
         cell[c] = sign
 }
 
-# The cells of the clients first to last: who is served is seen, however short it was, also where
-# others wait.
+# The cells of the clients first to last. A client that is served is always visible, however short
+# the time was, and also when others in its row wait.
 function bar(p, first, last,   i, c, line) {
     for (c = 0; c < width; c++)
         cell[c] = " "
@@ -42,22 +42,16 @@ function bar(p, first, last,   i, c, line) {
             fill(began[p, i], started[p, i], ".", 0)
     for (i = first; i <= last; i++)
         if (started[p, i] >= 0)
-            fill(started[p, i], ended[p, i], "#", 1)
+            fill(quiet[p, i], ended[p, i], "=", quiet[p, i] <= started[p, i])
+    for (i = first; i <= last; i++)
+        if (started[p, i] >= 0 && quiet[p, i] > started[p, i])
+            fill(started[p, i], quiet[p, i], "#", 1)
     for (c = 0; c < width; c++)
         line = line cell[c]
     return line
 }
 
-# What there is to say of the clients first to last, other than how long it took.
-function note_on(p, first, last,   i, bad) {
-    if (first == last)
-        return (outcome[p, first] == "done" ? "" : outcome[p, first] ": ") what[p, first]
-    for (i = first; i <= last; i++)
-        bad += outcome[p, i] != "done"
-    return bad ? bad " not done" : ""
-}
-
-# The most that ran in each column: 1 to 9, and + for more.
+# The most that ran in each column: 0 to 9, and + for more.
 function running_line(p,   c, k, now, most, line) {
     k = 1
     for (c = 0; c < width; c++) {
@@ -72,39 +66,89 @@ function running_line(p,   c, k, now, most, line) {
     return line
 }
 
-function draw_panel(p,   i, k, last, step, label, row) {
+# Gives row r what it says of the clients first to last beside their bar.
+function describe(p, r, first, last,   i, n, wait, stay, served, bad) {
+    n = last - first + 1
+    for (i = first; i <= last; i++) {
+        wait += waited[p, i]
+        bad += outcome[p, i] != "done"
+        if (started[p, i] >= 0) {
+            served++
+            stay += ended[p, i] - started[p, i]
+        }
+    }
+    label[p, r] = n > 1 ? number[p, first] "-" number[p, last] : number[p, first]
+    wait_text[p, r] = time(wait / n)
+    stay_text[p, r] = served ? time(stay / served) : "-"
+    end_text[p, r] = n == 1 ? outcome[p, first] : bad ? bad " not done" : "all done"
+    request[p, r] = n > 1 ? "" : what[p, first] == "" ? "-" : what[p, first]
+    from[p, r] = first
+    to[p, r] = last
+    label_columns = wider(label_columns, label[p, r])
+    wait_columns = wider(wait_columns, wait_text[p, r])
+    stay_columns = wider(stay_columns, stay_text[p, r])
+    end_columns = wider(end_columns, end_text[p, r])
+}
+
+function wider(columns, text) {
+    return length(text) > columns ? length(text) : columns
+}
+
+function describe_all(p,   i, last) {
+    step[p] = int((clients[p] + 39) / 40)
+    for (i = 1; i <= clients[p]; i = last + 1) {
+        last = i + step[p] - 1 < clients[p] ? i + step[p] - 1 : clients[p]
+        describe(p, ++rows[p], i, last)
+    }
+}
+
+# right(TEXT, N): as the last of N columns; left(TEXT, N): as the first. Not every awk knows %*s.
+function right(text, n) {
+    return sprintf("%" n "s", text)
+}
+function left(text, n) {
+    return sprintf("%-" n "s", text)
+}
+
+function put(name, cells, wait, stay, end, words,   line) {
+    line = right(name, label_columns) " |" cells "| " right(wait, wait_columns) " " \
+        right(stay, stay_columns) "  " left(substr(end, 1, end_columns), end_columns) "  " \
+        clip(words, columns - width - beside)
+    sub(/ +$/, "", line)
+    print line
+}
+
+function draw_panel(p,   r) {
     if (panels > 1)
         print title[p]
     print summary(p)
     print waits(p) "; at most " peak[p] + 0 " at once, the cap is " cap[p]
-    step = int((clients[p] + 39) / 40)
-    if (step > 1)
-        print "a row is " step " clients: # while one or more are served; the average wait and stay"
-    printf "%11s |%s| %8s %8s  . waiting  # served\n", "running", running_line(p), "waited", "served"
-    for (i = 1; i <= clients[p]; i = last + 1) {
-        last = i + step - 1 < clients[p] ? i + step - 1 : clients[p]
-        total_wait = total_served = 0
-        for (k = i; k <= last; k++) {
-            total_wait += waited[p, k]
-            total_served += started[p, k] < 0 ? 0 : ended[p, k] - started[p, k]
-        }
-        label = last > i ? number[p, i] "-" number[p, last] : number[p, i]
-        row = sprintf("%11s |%s| %8s %8s  %s", label, bar(p, i, last), \
-            time(total_wait / (last - i + 1)), time(total_served / (last - i + 1)), \
-            clip(note_on(p, i, last), columns - width - 34))
-        sub(/ +$/, "", row)
-        print row
-    }
-    printf "%11s  0%" (width - 1) "s\n", "", time(longest)
+    if (step[p] > 1)
+        print "a row is " step[p] " clients: # while one or more are served; the average wait and stay"
+    put("running", running_line(p), "waited", "served", "outcome", "request")
+    for (r = 1; r <= rows[p]; r++)
+        put(label[p, r], bar(p, from[p, r], to[p, r]), wait_text[p, r], stay_text[p, r], \
+            end_text[p, r], request[p, r])
+    print right("", label_columns) "  0" right(time(longest), width - 1)
 }
 
 function draw(   p) {
+    OUTCOME_NARROW = length("client-gone")
+    label_columns = length("running")
+    wait_columns = stay_columns = length("waited")
+    end_columns = length("outcome")
+    for (p = 1; p <= panels; p++)
+        describe_all(p)
     columns = columns < 60 ? 60 : columns
-    width = int((columns - 34) * 2 / 3) # the rest is for the request
+    if (columns < 80 && end_columns > OUTCOME_NARROW)
+        end_columns = OUTCOME_NARROW
+    beside = label_columns + 2 + 2 + wait_columns + 1 + stay_columns + 2 + end_columns + 2
+    width = int((columns - beside) * 2 / 3) # the rest is for the request
     width = width < 16 ? 16 : width > 100 ? 100 : width
     for (p = 1; p <= panels; p++) {
         if (p > 1)
             print ""
         draw_panel(p)
     }
+    print right("", label_columns) "  . waiting  # served  = served, no byte moves"
 }

@@ -9,18 +9,21 @@ TIMELINE=$PROJECT/scripts/timeline
 LEDGER=$BATS_TEST_TMPDIR/ledger
 
 # line CLIENT ACCEPTED STARTED ENDED [OUTCOME [NAME [SERVER]]]: a line of a ledger, times in ms since
-# a second; STARTED is - for a client that never was
+# a second; STARTED is - for a client that never started. LAST_BYTE, if it is set, is such a time, too,
+# or - for a client that moved nothing; otherwise bytes move until ENDED.
 line() {
-    local accepted=$((1000 + $2))000000 ended=$((1000 + $4))000000 started=null wait
+    local accepted=$((1000 + $2))000000 ended=$((1000 + $4))000000 started=null last=null wait
     wait=$(($4 - $2))000000
     if [ "$3" != - ]; then
         started=$((1000 + $3))000000
         wait=$(($3 - $2))000000
     fi
+    [ "${LAST_BYTE:-$4}" = - ] || last=$((1000 + ${LAST_BYTE:-$4}))000000
     printf '{"server":%d,"cap":2,"client":%d,"peer":"127.0.0.1:1","accepted":"x","accepted_ns":%s,' \
         "${7:-1}" "$1" "$accepted"
-    printf '"started_ns":%s,"reaped_ns":%s,"wait_ns":%s,"verb":"GET","name":"%s","bytes":7,' \
-        "$started" "$ended" "$wait" "${6:-f}"
+    printf '"started_ns":%s,"last_byte_ns":%s,"reaped_ns":%s,"wait_ns":%s,"verb":"GET",' \
+        "$started" "$last" "$ended" "$wait"
+    printf '"name":"%s","bytes":7,' "${6:-f}"
     printf '"outcome":"%s"}\n' "${5:-done}"
 }
 
@@ -57,11 +60,60 @@ text() {
     assert_eq "$output" \
 '3 clients in 40 ms: 3 done
 waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
-    running |111111122222222222222222222222|   waited   served  . waiting  # served
-          1 |##############################|     0 us    40 ms  GET f
-          2 |.......###############        |    10 ms    20 ms  GET f
-          3 |......................########|    30 ms    10 ms  GET f
-             0                        40 ms'
+running |111111122222222222222222222222| waited served  outcome  request
+      1 |##############################|   0 us  40 ms  done     GET f
+      2 |.......###############        |  10 ms  20 ms  done     GET f
+      3 |......................########|  30 ms  10 ms  done     GET f
+         0                        40 ms
+         . waiting  # served  = served, no byte moves'
+}
+
+@test "text: the time from the last byte until the worker is reaped has a sign of its own" {
+    {
+        LAST_BYTE=10 line 1 0 0 40
+        LAST_BYTE=- line 2 0 20 40 client-gone
+        LAST_BYTE=0 line 3 0 0 20
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_contains "${lines[3]}" '|#######====================|'
+    assert_contains "${lines[4]}" '|.............==============|'
+    # Something moved, so something is seen of it.
+    line 4 0 0 40 | sed 's/"last_byte_ns":[0-9]*/"last_byte_ns":1000000001/' >>"$LEDGER"
+    run text "$LEDGER"
+    [[ ${lines[6]} == *'|#=='* ]]
+    # A line that does not say is not blamed.
+    sed -i 's/"last_byte_ns":[^,]*,//' "$LEDGER"
+    run text "$LEDGER"
+    [ "$(grep -c '=.*|' <<<"$output")" = 0 ]
+}
+
+@test "text: the name of a file cannot be taken for an outcome, and - means that there is nothing" {
+    {
+        line 1 0 0 40 timeout 'done'
+        line 2 0 0 40 'done' timeout
+        line 3 0 0 40 client-gone 'x' | sed 's/"verb":"GET","name":"x"/"verb":null,"name":null/'
+        line 4 0 - 40 abandoned-in-queue -
+    } >"$LEDGER"
+    run text "$LEDGER"
+    assert_eq "$(sed -n '4,7s/.*| *//p' <<<"$output")" \
+'0 us  40 ms  timeout             GET done
+0 us  40 ms  done                GET timeout
+0 us  40 ms  client-gone         -
+40 ms      -  abandoned-in-queue  GET -'
+    # On a narrow terminal, too, both are there.
+    COLUMNS=60 run text "$LEDGER"
+    assert_eq "$(sed -n '4,7s/.*ms  *//p' <<<"$output")" \
+'timeout      GET d
+done         GET t
+client-gone  -
+-  abandoned-i  GET -'
+    # Of several clients, those that were served have a time on average.
+    for i in {1..80}; do
+        line "$i" 0 "$( ((i % 4 == 1)) && echo 20 || echo -)" 40 "$( ((i % 4 == 1)) && echo 'done' || echo refused)"
+    done >"$LEDGER"
+    run text "$LEDGER"
+    assert_contains "${lines[4]}" ' 30 ms  20 ms  1 not done'
+    assert_contains "${lines[5]}" ' 40 ms      -  2 not done'
 }
 
 @test "text: who is served is seen, however short it was, also among those who wait" {
@@ -72,15 +124,15 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
         line 3 0 0 1000
     } >"$LEDGER"
     run text "$LEDGER"
-    assert_contains "${lines[3]}" '|...............#              |'
-    assert_contains "${lines[4]}" '|.                             |'
+    assert_contains "${lines[3]}" '|...........#          |'
+    assert_contains "${lines[4]}" '|.                     |'
     # Fifty in rows of two: of each row one is served for a moment while the other waits on.
     for ((i = 1; i <= 50; i += 2)); do
         line "$i" 0 "$((i * 10))" "$((i * 10 + 1))"
         line "$((i + 1))" 0 - 600 timeout
     done >"$LEDGER"
     run text "$LEDGER"
-    assert_eq "$(grep -cE '^ *[0-9]+-[0-9]+ \|[.]*#[.]*\| .* 1 not done$' <<<"$output")" 25 "rows"
+    assert_eq "$(grep -cE '^ *[0-9]+-[0-9]+ \|[.]*#[.]*\| .*  1 not done$' <<<"$output")" 25 "rows"
 }
 
 @test "the percentiles are the nearest rank, of every client" {
@@ -107,11 +159,11 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     run text "$LEDGER"
     assert_eq "${lines[0]}" \
         '3 clients in 40 ms: 0 done, 1 timeout, 1 abandoned-in-queue, 1 shutdown'
-    [[ ${lines[3]} == *'#|'*' timeout: GET f' ]]
+    [[ ${lines[3]} == *'#|'*'  timeout  '*'  GET f' ]]
     [[ ${lines[4]} == *'|.'* && ${lines[4]} != *'#'* ]]
     "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
     well_formed "$BATS_TEST_TMPDIR/svg"
-    grep -q '<title>client 2, 127.0.0.1:1: GET f, abandoned-in-queue; waited 30 ms, never served</title>' \
+    grep -q '<title>client 2, 127.0.0.1:1, abandoned-in-queue: waited 30 ms, never served; GET f</title>' \
         "$BATS_TEST_TMPDIR/svg"
     assert_eq "$(grep -c 'class="served"' "$BATS_TEST_TMPDIR/svg")" 2 "served parts, the legend's too"
 }
@@ -120,11 +172,47 @@ waits: p50 10 ms, p95 30 ms, max 30 ms; at most 2 at once, the cap is 2
     many 10 >"$LEDGER"
     "$TIMELINE" "$LEDGER" >"$BATS_TEST_TMPDIR/svg"
     well_formed "$BATS_TEST_TMPDIR/svg"
-    assert_eq "$(grep -c '<title>client [0-9]*, 127.0.0.1:1: GET f, done; waited 10 ms, served 5.0 ms, 7 bytes</title>' \
+    assert_eq "$(grep -c '<title>client [0-9]*, 127.0.0.1:1, done: waited 10 ms, served 5.0 ms, 7 bytes; GET f</title>' \
         "$BATS_TEST_TMPDIR/svg")" 10 "rows"
     grep -q '>cap 2</text>' "$BATS_TEST_TMPDIR/svg"
     grep -q '<title>at most 5 at once</title>' "$BATS_TEST_TMPDIR/svg"
     grep -q 'waits: p50 10 ms, p95 10 ms, max 10 ms' "$BATS_TEST_TMPDIR/svg"
+}
+
+@test "SVG: the served time in which nothing moved has a third tone, and the legend says so" {
+    local svg=$BATS_TEST_TMPDIR/svg
+    {
+        LAST_BYTE=10 line 1 0 0 40
+        LAST_BYTE=- line 2 0 10 30
+        line 3 0 30 40
+    } >"$LEDGER"
+    "$TIMELINE" "$LEDGER" >"$svg"
+    well_formed "$svg"
+    # The first row's tones meet where its last byte moved, a quarter of the way.
+    assert_eq "$(sed -nE '/<title>client 1,/,/^<.g>/s/.*class="(served|quiet border)" x="([0-9.]+)".* width="([0-9.]+)".*/\1 \2 \3/p' "$svg")" \
+'quiet border 284.50 575.00
+served 92.00 192.00'
+    grep -q '<title>client 1, .* served 40 ms (nothing moved in the last 30 ms), 7 bytes; GET f</title>' "$svg"
+    grep -q '<title>client 2, .* served 20 ms (nothing moved), 7 bytes; GET f</title>' "$svg"
+    grep -q '<title>client 3, .* served 10 ms, 7 bytes; GET f</title>' "$svg"
+    grep -q '>served, but nothing moves: its slot is not free yet</text>' "$svg"
+    assert_eq "$(grep -c 'class="quiet' "$svg")" 3 "third tones, the legend's too"
+}
+
+@test "SVG: each class has a colour for a light page and one for a dark one" {
+    local svg=$BATS_TEST_TMPDIR/svg class page
+    line 1 0 0 40 timeout >"$LEDGER"
+    "$TIMELINE" "$LEDGER" >"$svg"
+    sed -n '/prefers-color-scheme: dark/,/^}/p' "$svg" >"$BATS_TEST_TMPDIR/dark"
+    sed '/prefers-color-scheme: dark/,/^}/d' "$svg" >"$BATS_TEST_TMPDIR/light"
+    for class in $(sed -nE 's/.* class="([^"]*)".*/\1/p' "$svg" | tr ' ' '\n' | sort -u); do
+        [ "$class" != title ] || continue # a text without a colour of its own
+        for page in light dark; do
+            grep -qE "[.]${class}[ ,].*(fill|stroke): #" "$BATS_TEST_TMPDIR/$page" ||
+                fail "$class has no colour on a $page page"
+        done
+    done
+    refute grep -nE 'fill="|stroke="' "$svg"
 }
 
 @test "a thousand clients are grouped, and the picture stays small" {
@@ -285,9 +373,9 @@ timeline: $LEDGER line 4 is no line of a ledger, and is left out"
     "$TIMELINE" "$long" "$long" >"$BATS_TEST_TMPDIR/svg"
     well_formed "$BATS_TEST_TMPDIR/svg"
     grep -q '>0 done, 1 refused, 1 client-gone, .*, 1 signal</text>' "$BATS_TEST_TMPDIR/svg"
-    # A bold letter of 14 pixels is 9 wide on average, at the most; the legend begins at 770.
+    # A bold letter of 14 pixels is 9 wide on average, at the most; the picture is 1010 wide.
     assert_eq "$(sed -nE 's/^<text class="title".*>(.*)<.*/\1/p' "$BATS_TEST_TMPDIR/svg" |
-        awk 'length * 9 > 750')" "" "titles that reach the legend"
+        awk 'length * 9 > 970')" "" "titles that are wider than the picture"
 }
 
 @test "what cannot be drawn is an error that names it" {
@@ -322,5 +410,7 @@ timeline: $LEDGER line 4 is no line of a ledger, and is left out"
     assert_contains "$output" ': 1 done, 2 client-gone'
     assert_contains "$output" 'at most 1 at once, the cap is 1'
     assert_contains "$output" 'GET f'
-    assert_contains "$output" 'client-gone: no request'
+    # Two said nothing; the third moved its five bytes.
+    assert_eq "$(grep -cE '\|[ .]*=+ *\| .*  client-gone  -$' <<<"$output")" 2 "who moved nothing"
+    grep -qE '\|[ .]*#+=* *\| .*  done  +GET f$' <<<"$output"
 }
