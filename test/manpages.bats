@@ -2,7 +2,8 @@
 # Runs on: once
 #
 # The manual pages tell of the same options as --help, with the same letters and values, and of every
-# line that the programs print. Copies of them, in which something is wrong, are noticed.
+# line that the programs print; protocol.md shows some of these. Copies of the pages, in which something
+# is wrong, are noticed.
 #
 # Tests are subshells:
 # shellcheck disable=SC2030,SC2031
@@ -213,8 +214,8 @@ server_formats() {
         formats snprintf <(sed -n '/^static bool tell_dropped/,/^}/p' "$src/common/log.c")
         formats snprintf <(sed -n '/^const char \*sandbox_describe/,/^}/p' "$src/session/sandbox.c")
     } >"$BATS_TEST_TMPDIR/formats"
-    # Nobody hands a client on: both addresses are the same.
-    sed -i '/^ by way of $/d' "$BATS_TEST_TMPDIR/formats"
+    # Nobody hands a client on: both addresses are the same. And what fits any line says nothing.
+    sed -i '/^ by way of $/d; /^server % %\( bytes\)\{0,1\}$/d' "$BATS_TEST_TMPDIR/formats"
 }
 
 # client_formats
@@ -262,6 +263,25 @@ lines_agree() {
     spoilt ferry.1 '/no address for/d' lines_agree
     spoilt ferry.1 '/^client waiting/d' lines_agree
     spoilt ferry.1 's/took no byte for/got no byte for/' lines_agree
+}
+
+# samples_agree PAGE: of protocol.md, what it shows of the programs' lines
+samples_agree() {
+    local strange
+    sed -n '/^## What the server prints/,/^## Getting along/s/^    //p' "$1" >"$BATS_TEST_TMPDIR/lines"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/lines")" -ge 15 ] || fail "only:" "$(cat "$BATS_TEST_TMPDIR/lines")" || return
+    strange=$(compare lines "$BATS_TEST_TMPDIR/formats" "$BATS_TEST_TMPDIR/lines")
+    [ -z "$strange" ] || fail "nothing prints:" "$strange"
+}
+
+@test "protocol.md shows no line of the programs that there is not" {
+    server_formats
+    mv "$BATS_TEST_TMPDIR/formats" "$BATS_TEST_TMPDIR/server"
+    client_formats
+    cat "$BATS_TEST_TMPDIR/server" >>"$BATS_TEST_TMPDIR/formats"
+    samples_agree "$PROJECT/docs/protocol.md"
+    spoilt protocol.md 's/^    server sending/    server is sending/' samples_agree
+    spoilt protocol.md 's/^    client deleting/    client removing/' samples_agree
 }
 
 # ---- outcomes, statuses, exit statuses ----
