@@ -204,7 +204,8 @@ compare: all probes
 # Puts the last comparison's tables and charts into the page about it, between its marks.
 compare-doc:
 	scripts/compare-report --into docs/fork-vs-threads.md $(BUILD)/compare/report.md
-	cp $(BUILD)/compare/*.svg docs/pictures/
+	cp $(BUILD)/compare/data docs/fork-vs-threads.txt
+	scripts/compare-charts docs/fork-vs-threads.txt docs/pictures
 
 variants: all probes
 	BUILD="$(abspath $(BUILD))" scripts/variants

@@ -198,11 +198,86 @@ serves_nothing_below() {
     while read -r chart; do
         assert_eq "$(head -c 4 "$chart") $(tail -n 1 "$chart")" "<svg </svg>" "$chart"
         refute grep -n -i -e nan -e '"-*inf' -e '<script' -e 'href' -e '\(width\|height\)="-' "$chart"
-        # Each element ends in its line, but the first and the polylines, which do, too.
-        refute grep -v -e '/>$' -e '</text>$' -e '^<svg ' -e '^</svg>$' "$chart"
+        # Each element ends in its line, but for the first one and the style.
+        refute grep -v -e '/>$' -e '</text>$' -e '</title>$' -e '^<svg ' -e '^</svg>$' \
+            <(sed '/^<style>$/,/^<.style>$/d' "$chart")
         ! has_python ||
             python3 -c 'import sys, xml.etree.ElementTree as tree; tree.parse(sys.argv[1])' "$chart"
     done <"$RUN/charts"
+}
+
+# medians ROW [FILE]: of the row with these words in the table TABLE
+medians() {
+    table "$TABLE" "${2:-$REPORT}" | awk -F ' *[|] *' -v row="$1" \
+        '$2 == row { for (i = 3; i < NF; i++) { sub(/ .*/, "", $i); print $i } }'
+}
+
+# chart_says CHART TABLE ROW...: the values in the chart are the medians in these rows of the table
+# of $REPORT
+chart_says() {
+    local chart=$1 TABLE=$2 row
+    shift 2
+    assert_eq "$(sed -n 's/.*class="value".*>\(.*\)<.*/\1/p' "$chart")" \
+        "$(for row in "$@"; do medians "$row"; done)" "$chart"
+}
+
+# charts_say FOLDER: all charts there say what is in the tables of $REPORT
+charts_say() {
+    local group rows=()
+    chart_says "$1/compare-transfers.svg" small '1: transfers a second' '5: transfers a second' \
+        '50: transfers a second'
+    chart_says "$1/compare-refill.svg" refill 'empty for, ms'
+    while read -r group; do
+        rows+=("for each client, $group, KiB")
+    done < <(sed -n 's/.*class="group".*>\(.*\)<.*/\1/p' "$1/compare-memory.svg")
+    [ "${#rows[@]}" -ge 2 ]
+    chart_says "$1/compare-memory.svg" held "${rows[@]}"
+    [ ! -e "$1/compare-calls.svg" ] || chart_says "$1/compare-calls.svg" calls all
+}
+
+@test "the charts say what the tables say, those of the page, too" {
+    charts_say "$RUN"
+    REPORT=$PROJECT/docs/fork-vs-threads.md charts_say "$PROJECT/docs/pictures"
+}
+
+@test "what the tables and charts of the page were made of lies beside it, and makes them again" {
+    local data=$PROJECT/docs/fork-vs-threads.txt chart
+    [ -e "$data" ] || skip "they are older than the file: make compare compare-doc"
+    cp "$PROJECT/docs/fork-vs-threads.md" "$BATS_TEST_TMPDIR/page"
+    "$PROJECT/scripts/compare-report" "$data" >"$BATS_TEST_TMPDIR/report"
+    "$PROJECT/scripts/compare-report" --into "$BATS_TEST_TMPDIR/page" "$BATS_TEST_TMPDIR/report"
+    assert_file_eq "$BATS_TEST_TMPDIR/page" "$PROJECT/docs/fork-vs-threads.md"
+    while read -r chart; do
+        assert_file_eq "$chart" "$PROJECT/docs/pictures/${chart##*/}"
+    done < <("$PROJECT/scripts/compare-charts" "$data" "$BATS_TEST_TMPDIR")
+}
+
+@test "on a logarithmic axis there are dots, where the axis says; where there are bars, it begins at 0" {
+    local name shapes=('<circle class="fork"' '<polygon class="tick"' '<rect class="threads"')
+    ! has_python || shapes+=('<polygon class="lab"')
+    for name in transfers refill; do
+        refute grep -E '<rect class="(fork|tick|lab)"' "$RUN/compare-$name.svg"
+        # Between the first and the last number of the axis, by the logarithm.
+        awk -F '"' '
+            /class="scale"/ { v = $7; gsub(/[<>\/a-z]/, "", v); if (low == "") { low = v; left = $4 } high = v; right = $4 }
+            /class="fork" cx=/ { at[++dots] = $4 }
+            /class="row".*>ferryd</ { ours = 1 }
+            /class="value"/ && ours { v = $7; gsub(/[<>\/a-z]/, "", v); value[++values] = v; ours = 0 }
+            END {
+                for (i = 1; i <= dots; i++) {
+                    want = left + log(value[i] / low) / log(high / low) * (right - left)
+                    if (at[i] - want > 3 || want - at[i] > 3) { print value[i] " is at " at[i] ", not " want; bad = 1 }
+                }
+                exit bad || dots == 0 || dots != values
+            }' "$RUN/compare-$name.svg" || fail "compare-$name.svg"
+    done
+    # Each server has a shape of its own.
+    assert_eq "$(grep -oE '<(circle|rect|polygon) class="(fork|threads|tick|lab)"' "$RUN/compare-refill.svg" | sort)" \
+        "$(printf '%s\n' "${shapes[@]}" | sort)" "shapes"
+    for name in memory $([ ! -e "$RUN/compare-calls.svg" ] || echo calls); do
+        grep -q 'class="scale" x="170.0".*>0<' "$RUN/compare-$name.svg"
+        grep -q '<rect class="fork" x="170.0"' "$RUN/compare-$name.svg"
+    done
 }
 
 @test "the tables of a report can be put into a document, and nothing else of it changes" {
@@ -267,7 +342,7 @@ serves_nothing_below() {
     serves_nothing_below "$BATS_TEST_TMPDIR/tmp"
 }
 
-@test "nor does one that succeeds" {
+@test "a comparison that succeeds leaves nothing behind, either" {
     assert_eq "$(find "$RUN"/[abc]/tmp -mindepth 1)" "" "temporary files"
     serves_nothing_below "$RUN/"
 }
