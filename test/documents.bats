@@ -231,10 +231,10 @@ options_agree() {
 }
 
 @test "protocol.md's limits: what is refused or ended, and how" {
-    local name=name-1024
+    local name
     mkdir -p "$ROOT"
     printf 'hello, ferry\n' >"$ROOT/f"
-    start_server --max-size 10 --no-overwrite --no-delete --request-timeout 1
+    start_server --max-size 10 --no-overwrite --no-delete
     # Place 1 and place 2 of a PUT, and DEL.
     "$WIRE" "$PORT" expect READY send 'PUT f\n' expect 'ERROR: unable to create file f' eof
     "$WIRE" "$PORT" expect READY send 'PUT g\n' expect OK size 11 expect 'ERROR: unable to create file g' eof
@@ -245,10 +245,15 @@ options_agree() {
     name=$(printf 'n%.0s' {1..1020})
     "$WIRE" "$PORT" expect READY send "DEL $name\n" expect "ERROR: $name does not exist" eof
     "$WIRE" "$PORT" expect READY send "DEL ${name}n\n" expect 'ERROR: bad request' eof
-    # What is no whole request when the time is up, and a later turn.
-    "$WIRE" "$PORT" expect READY send 'GE' expect 'ERROR: bad request' eof
-    "$WIRE" "$PORT" expect READY eof
-    "$WIRE" "$PORT" expect READY send 'GET f\n' expect OK eof
+    stop_server
+    start_server --request-timeout 3
+    # What is no whole request when the time is up, nothing at all, and a later turn.
+    client part expect READY send 'GE' expect 'ERROR: bad request' eof
+    client silent expect READY eof
+    client turn expect READY send 'GET f\n' expect OK eof
+    succeeds part
+    succeeds silent
+    succeeds turn
     stop_server
     start_server --read-only
     "$WIRE" "$PORT" expect READY send 'PUT g\n' expect 'ERROR: unable to create file g' eof
@@ -256,9 +261,4 @@ options_agree() {
     stop_server
     start_server --allow 192.0.2.7
     "$WIRE" "$PORT" eof
-    stop_server
-    # Made for a PUT only once its name is sure.
-    start_server --make-directories
-    "$WIRE" "$PORT" expect READY send 'PUT a/b/c' pause 10 send 'd\n' expect OK size 0 expect OK expect DONE eof
-    [ -e "$ROOT/a/b/cd" ]
 }
