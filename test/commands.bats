@@ -227,7 +227,7 @@ EOF2
 @test "every script that people call has --help, and one line and status 2 for wrong arguments" {
     local name wrong
     for name in demo test bench bench-report count-calls compare compare-report compare-charts \
-        page-hashes page-pictures queue-picture exercise link-lines core-lines ensure stranger timeline \
+        page-hashes page-pictures queue-picture exercise check-answers link-lines core-lines ensure stranger timeline \
         variants ../.ci/run; do
         for wrong in --help -h; do
             run "$PROJECT/scripts/$name" "$wrong"
