@@ -75,6 +75,9 @@ PAGES       = $(if $(wildcard test/pages),$(BUILD)/test/ferryd-pages)
 DOORS       = $(if $(wildcard test/doors),$(BUILD)/test/ferryd-doors \
               $(BUILD)/test/ferryd-threads-doors)
 
+# The four servers that a learner reads before ours.
+LADDER      = $(patsubst docs/ladder/%.c,$(BUILD)/ladder/%,$(wildcard docs/ladder/*.c))
+
 # What `make bench` measures with, and the bare servers that it measures against: as any program is
 # linked here, statically (where libc.a is installed), and statically with musl (where musl-gcc is).
 LOAD        = $(BUILD)/bench/load
@@ -83,7 +86,7 @@ BARE_STATIC = $(if $(wildcard $(shell $(CC) -print-file-name=libc.a 2>/dev/null)
 BARE_MUSL   = $(if $(shell command -v musl-gcc 2>/dev/null),$(BARE:=-musl))
 
 .DELETE_ON_ERROR:
-.PHONY: all probes bench-programs
+.PHONY: all probes ladder bench-programs
 
 all: $(PROGRAMS)
 
@@ -102,7 +105,7 @@ $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	$(COMPILE) -c -o $@ $<
 
-probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS) $(if $(wildcard test/bench),$(LOAD) $(BARE))
+probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS) $(LADDER) $(if $(wildcard test/bench),$(LOAD) $(BARE))
 
 # A client that is run a thousand times does not start with a sanitizer, which takes ten times as long.
 $(BUILD)/test/%: test/probes/%.c Makefile
@@ -133,6 +136,12 @@ $(BUILD)/test/ferryd-threads-doors: $(BUILD)/doors/doors.o $(SERVER_OBJ) $(BUILD
 $(DOORS): WRAPS = -Wl,--wrap=acceptor_open,--wrap=acceptor_take,--wrap=log_open
 $(BUILD)/test/ferryd-doors: LINK_THREADS = $(WRAPS)
 $(BUILD)/test/ferryd-threads-doors: LINK_THREADS = $(WRAPS) -pthread
+
+ladder: $(LADDER)
+
+$(LADDER): $(BUILD)/ladder/%: docs/ladder/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) -o $@ $<
 
 bench-programs: all $(LOAD) $(BARE) $(BARE_STATIC) $(BARE_MUSL)
 	@$(if $(BARE_STATIC),$(MAKE) --no-print-directory -s static 2>/dev/null || true)
@@ -201,7 +210,8 @@ bench-doc:
 compare: all probes
 	BIN="$(abspath $(BUILD))" scripts/compare
 
-# Puts the last comparison's tables and charts into the page about it, between its marks.
+# Puts the last comparison's tables into the page about it, between its marks, and keeps its charts
+# and what all of it was made of beside the page.
 compare-doc:
 	scripts/compare-report --into docs/fork-vs-threads.md $(BUILD)/compare/report.md
 	cp $(BUILD)/compare/data docs/fork-vs-threads.txt
@@ -225,7 +235,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = bench borders commands compare ensure figures hardening http_doc lab_guide lib links manpages negative_controls pictures portability readme timeline variants
+HOUSE_TESTS   = bench borders commands compare documents ensure figures hardening http_doc lab_guide ladder lib links manpages negative_controls pictures portability readme timeline variants
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # What wants a browser, or other large programs in front of the server; what those show, they show on
@@ -320,7 +330,7 @@ coverage:
 	gcovr --root . --filter src/ --print-summary $(BUILD)/coverage
 
 C_FILES     = $(sort $(wildcard src/*/*.c src/*/*/*.c test/probes/*.c test/hostile/*.c test/leaky/*.c test/pages/*.c \
-              test/doors/*.c test/bench/*.c))
+              test/doors/*.c test/bench/*.c docs/ladder/*.c))
 H_FILES     = $(sort $(wildcard include/*/*.h include/*/*/*.h test/hostile/*.h test/bench/*.h))
 SHELL_FILES = $(sort $(filter-out %.awk,$(wildcard scripts/*)) $(wildcard test/*.bash test/*.bats)) test/run-file test/summary test/figure-check .ci/run
 
@@ -368,6 +378,7 @@ clean:
 help:
 	@echo 'make [all]      build ferryd, ferryd-threads, ferry and ferrytop in $(BUILD)/'
 	@echo 'make static     the same without shared libraries, in $(BUILD)/static/: small transfers go faster'
+	@echo 'make ladder     build the four small servers of docs/ladder in $(BUILD)/ladder/'
 	@echo 'make run        serve ROOT=$(ROOT) on PORT=$(PORT), MAX=$(MAX) clients at once'
 	@echo 'make demo       show six clients taking turns on a server with room for two'
 	@echo 'make test       test the programs (make -j4 test: four files at a time)'
