@@ -148,17 +148,18 @@ own_tree() {
 }
 
 @test "an exercise that is not there is refused, and those that are there are named" {
-    local number
+    local number numbers
+    numbers=$(exercise_numbers "$EXERCISES" | xargs)
     for number in 99 0 1x ''; do
         run "$PROJECT/scripts/exercise" "$number"
         assert_eq "$status" 2 "exit status with '$number'"
-        assert_contains "$output" "there is no exercise $number, only $(exercise_numbers "$EXERCISES" | xargs)"
+        assert_contains "$output" "there is no exercise $number, only $numbers"
     done
 }
 
 # ---- the exercises ----
 
-@test "1: with the queue a stack, the last one is served first, and waits shrink instead of growing" {
+@test "1: with the queue a stack, the last one is served first, and waits get shorter" {
     shows 1
 }
 
@@ -280,7 +281,7 @@ END
     own_tree
     patch -s -p1 -d "$STUDENT" <"$(solution 5)"
     echo 'workers() { exit 0; }' >>"$STUDENT/test/lib.bash"
-    cp "$STUDENT/docs/exercises/05-one-for-each-signal.md" "$STUDENT/docs/exercises/04-nobody-reaps.md"
+    cp "$(page 5)" "$STUDENT/docs/exercises/04-nobody-reaps.md"
     check "$STUDENT" 5
     assert_eq "$status" 0 "$output"
     says 5 right
