@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# ferrytop and --board: who runs and who waits, live, from a file that the server writes.
+# ferrytop and --board: which clients run and which wait, live, from a file that the server writes.
 #
 # Tests are subshells, and lib.bash reads what they set:
 # shellcheck disable=SC2030,SC2031,SC2034
@@ -37,7 +37,8 @@ stuck() {
     "$WIRE" -r 262144 "$PORT" timeout 600000 expect READY send "GET ${1//\\/\\\\}\n" expect OK \
         send READY learn-size send OK skip "$2" say stuck wait close \
         <>"$BATS_TEST_TMPDIR/stuck.in" >"$BATS_TEST_TMPDIR/stuck" 2>&1 3>&- 4>&- &
-    track "$!"
+    STUCK=$!
+    track "$STUCK"
     wait_for_line "$BATS_TEST_TMPDIR/stuck" '^stuck$'
 }
 
@@ -54,11 +55,11 @@ cannot_show() {
     start -- 7
     look
     shows "^port $PORT, server $SERVER_PID, up 0:0[0-9]   running 0 of 7, waiting 0 of 1024$"
-    shows '^clients 0: 0 done, 0 refused, 0 otherwise ended   0 B moved$'
+    shows '^clients 0: 0 done, 0 refused, 0 otherwise ended   0 B moved so far$'
     assert_eq "$(wc -l <<<"$frame")" 4 "lines"
 }
 
-@test "who runs: slot, worker, peer, door, verb, name, bytes, rate, percent, age" {
+@test "who runs: client, slot, worker, peer, door, verb, name, bytes, rate, percent, age" {
     local peer='127\.0\.0\.1:[0-9]+' worker='[0-9]+'
     start -vv -- 3
     truncate -s 100M "$ROOT/a file"
@@ -66,10 +67,51 @@ cannot_show() {
     is_threads || worker=$(workers)
     wait_until "$WAIT_SECONDS" looks_like ' (29|[345][0-9])% '
     look
-    shows "^ +0 +$worker $peer +lab +GET +[0-9.]+ MiB +[0-9.]+ [KMG]?i?B/s +(29|[345][0-9])% +0:0[0-9]  a file$"
+    shows "^ +1 +0 +$worker $peer +lab +GET +[0-9.]+ MiB +[0-9.]+ [KMG]?i?B/s +(29|[345][0-9])% +0:0[0-9]  a file$"
     # The server has sent what was taken and what is on its way.
     shows 'running 1 of 3, waiting 0 of 1024$'
-    shows '^slot +(pid|thread) peer +door +verb +bytes +rate +done +age  name$'
+    shows '^client slot +(pid|thread) peer +door +verb +bytes +rate +done +age  name$'
+}
+
+@test "a client has the same number here and in the output of the server" {
+    local number
+    start -vv -- 2
+    hold a
+    held a
+    release a
+    wait_for_line "$SERVER_OUT" 'client 1 ended'
+    hold b c
+    held b
+    held c
+    wait_until "$WAIT_SECONDS" looks_like 'running 2 of 2,'
+    look
+    # The worker's pid, or number as a thread, is the third word here.
+    while read -r number _ worker _; do
+        grep -qE "client $number started.* $worker\\b" "$SERVER_OUT" || fail "client $number has no worker $worker" "$(<"$SERVER_OUT")"
+        echo "$number"
+    done < <(grep ' 127\.0\.0\.1:' <<<"$frame") >"$BATS_TEST_TMPDIR/numbers"
+    assert_eq "$(tr '\n' ' ' <"$BATS_TEST_TMPDIR/numbers")" '2 3 ' "numbers"
+}
+
+# moved_by_all: what the heading says, without the unit
+moved_by_all() {
+    sed -nE 's/^clients .* ended   ([0-9.]+ [KMG]?i?B) moved so far$/\1/p' <<<"$frame"
+}
+
+@test "what has moved so far is counted while it moves, and only once" {
+    local moved ledger=$BATS_TEST_TMPDIR/ledger
+    start --ledger "$ledger" -- 2
+    truncate -s 100M "$ROOT/large"
+    stuck large 30000000
+    wait_until "$WAIT_SECONDS" looks_like '^ +1 .* [2-9][0-9.]+ MiB .* large$'
+    look
+    moved=$(sed -nE 's/^ +1 .* ([0-9.]+ MiB) .* large$/\1/p' <<<"$frame")
+    assert_eq "$(moved_by_all)" "$moved" "moved by all, while the client is there"
+    kill "$STUCK"
+    wait_until "$WAIT_SECONDS" looks_like '^clients 1: 0 done, 0 refused, 1 otherwise ended '
+    look
+    moved=$(sed -E 's/.*"bytes":([0-9]+).*/\1/' "$ledger" | awk '{ printf "%.1f MiB", $1 / 1048576 }')
+    assert_eq "$(moved_by_all)" "$moved" "moved by all, when it has left"
 }
 
 @test "who waits: place, client, peer, door, since when; first in line first" {
@@ -94,7 +136,7 @@ cannot_show() {
     hold a
     release a
     wait_until "$WAIT_SECONDS" looks_like \
-        '^clients 3: 1 done, 1 refused, 1 otherwise ended   5 B moved$'
+        '^clients 3: 1 done, 1 refused, 1 otherwise ended   5 B moved so far$'
 }
 
 @test "names on the screen are escaped" {
@@ -127,7 +169,7 @@ cannot_show() {
         # As many lines of those who run as the heading says, never more than the cap, none twice.
         awk -v sample="$i" '
             /^port/ { match($0, /running [0-9]+/); said = substr($0, RSTART + 8, RLENGTH - 8) }
-            $3 ~ /^127\.0\.0\.1:/ && $1 !~ /\.$/ { lines++; if (seen[$1]++) twice = 1 }
+            $4 ~ /^127\.0\.0\.1:/ && $1 !~ /\.$/ { lines++; if (seen[$1]++ || slot[$2]++) twice = 1 }
             END { if (said > 3 || lines + 0 != said || twice) { print "sample " sample; exit 1 } }
         ' <<<"$frame" || fail "$frame"
         [[ $frame == *"running 0 of "* ]] || busy=$((busy + 1))
@@ -283,26 +325,45 @@ is_stopped() {
     terminal_ends
 }
 
-@test "the door is shown where there is room for it, and no line is wider than the terminal" {
-    local columns
+# on_columns COLUMNS: a frame on a terminal of that width
+on_columns() {
+    on_terminal 24 "$1" "$TOP --once $BOARD"
+    wait_until "$WAIT_SECONDS" is_gone "$TERMINAL"
+    assert_eq "$(<"$BATS_TEST_TMPDIR/status")" "status 0"
+    frame=$(tr -d '\r' <"$SCREEN")
+    assert_eq "$(awk -v most="$1" 'length > most' <<<"$frame")" "" "lines wider than $1"
+}
+
+@test "a narrow terminal loses columns one by one; what is done and the name go last" {
+    local columns titles worker=pid
+    ! is_threads || worker=thread
     start -- 1
-    hold a b
-    held a
+    truncate -s 100M "$ROOT/a file"
+    stuck 'a file' 30000000
+    hold b
     wait_until "$WAIT_SECONDS" looks_like 'running 1 of 1, waiting 1 of 1024$'
-    for columns in 60 80 99 100 120; do
-        on_terminal 24 "$columns" "$TOP --once $BOARD"
-        wait_until "$WAIT_SECONDS" is_gone "$TERMINAL"
-        assert_eq "$(<"$BATS_TEST_TMPDIR/status")" "status 0"
-        frame=$(tr -d '\r' <"$SCREEN")
-        assert_eq "$(awk -v most="$columns" 'length > most' <<<"$frame")" "" "lines wider than $columns"
-        if ((columns < 100)); then
-            shows ' peer +verb +bytes'
-            shows '^ +1\. client 2 +127\.0\.0\.1:[0-9]+ +waits '
-        else
-            shows ' peer +door verb +bytes +rate +done +age  name$'
-            shows '^ +1\. client 2 +127\.0\.0\.1:[0-9]+ +lab +waits '
-        fi
-    done
+    while read -r columns titles; do
+        on_columns "$columns"
+        assert_eq "$(grep ' name$\|^name$' <<<"$frame" | tr -s ' ' | sed 's/^ //')" "$titles" "$columns columns"
+        shows '[0-9]+%.*  a file$'
+        shows 'running 1 of 1, waiting 1 of 1024$'
+        shows '[0-9] MiB moved so far$'
+        shows '^ +1\. client 2 .*waits 0:[0-9]+$'
+    done <<END
+120 client slot $worker peer door verb bytes rate done age name
+104 client slot $worker peer door verb bytes rate done age name
+103 client $worker peer door verb bytes rate done age name
+99 client $worker peer door verb bytes rate done age name
+98 client $worker peer verb bytes rate done age name
+90 client peer verb bytes rate done age name
+80 client peer verb bytes rate done name
+60 client verb bytes rate done name
+40 client verb bytes done name
+36 client verb done name
+END
+    on_columns 17
+    shows '^done  name$'
+    shows '^ +[2-9][0-9]%  a file$'
 }
 
 @test "a window that changes its size is filled anew, at once" {

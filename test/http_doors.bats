@@ -383,8 +383,8 @@ for line in open(sys.argv[1]):
     PORT=$HTTP_PORT client b timeout 600000 \
         send 'PUT /new HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n0123456789' say sent wait
     says b sent
-    wait_until "$WAIT_SECONDS" looks_like "^ +1 +[0-9]+ $peer +http +PUT +10 B .* 10% .*  new$"
-    looks_like "^ +0 +[0-9]+ $peer +lab +0 B "
+    wait_until "$WAIT_SECONDS" looks_like "^ +2 +1 +[0-9]+ $peer +http +PUT +10 B .* 10% .*  new$"
+    looks_like "^ +1 +0 +[0-9]+ $peer +lab +0 B "
     asks_http c
     wait_until "$WAIT_SECONDS" looks_like "^ +1\. client 3 +$peer +http +waits 0:0[0-9]$"
     hold d

@@ -21,14 +21,14 @@ struct board_view {
     size_t bytes;
 };
 
-/* Opens the board `path`. It is read, not mapped: who cuts the file short while we look must not
- * end us by SIGBUS (mmap(2)). Returns NULL, or the reason as text. */
+/* Opens the board `path`. It is read and not mapped, because somebody may cut the file short while
+ * we look, and a SIGBUS would end us (mmap(2)). Returns NULL, or the reason as text. */
 const char *board_view_open(struct board_view *view, const char *path);
 void board_view_close(struct board_view *view);
 
-/* Copies what the board says at a moment when the server was not writing it. Returns 0, or -1 with
- * errno: ENOMEM, EINVAL where it is no board any more, or EBUSY where there was no such moment for
- * a second. snapshot_free() frees it. */
+/* Copies what the board says at a moment when the server is not writing it. Returns 0, or -1 with
+ * errno: ENOMEM; EINVAL if it is no board any more; EBUSY if there was no such moment for a second.
+ * snapshot_free() frees the copy. */
 int snapshot_take(struct snapshot *snapshot, const struct board_view *view);
 void snapshot_free(struct snapshot *snapshot);
 

@@ -1,6 +1,6 @@
 /* screen.c - a snapshot as lines of text.
  *
- * Runs in: ferrytop. One write(2) a frame, so that it does not flicker. */
+ * Runs in: ferrytop. Each frame is one write(2), so that it does not flicker. */
 #include "top/screen.h"
 
 #include "common/io.h"
@@ -17,17 +17,69 @@
 #define END_LINE   "\033[K"
 #define END_SCREEN "\033[J"
 
-enum { FRAME_BYTES = 256 * 1024, LINE_BYTES = 2048 };
+enum { FRAME_BYTES = 256 * 1024, LINE_BYTES = 2048, HEADING_BYTES = 256, NUMBER_MAX = 24 };
 
-/* From so many columns on there is room for the door that clients came by, and for all of a verb,
- * beside a name. */
-enum { WIDE_COLUMNS = 100, VERB_COLUMNS = 7, VERB_COLUMNS_NARROW = 4 };
+/* ---- the columns ---- */
+
+enum column { CLIENT, SLOT, WORKER, PEER, DOOR, VERB, BYTES, RATE, DONE, AGE, COLUMNS };
+
+static const struct {
+    const char *title; /* NULL: the board says it */
+    int width;
+    bool to_the_left;
+} columns_of[COLUMNS] = {
+    [CLIENT] = {"client", 6, false}, [SLOT] = {"slot", 4, false},  [WORKER] = {NULL, 8, false},
+    [PEER] = {"peer", 21, true},     [DOOR] = {"door", 4, true},   [VERB] = {"verb", 7, true},
+    [BYTES] = {"bytes", 10, false},  [RATE] = {"rate", 12, false}, [DONE] = {"done", 4, false},
+    [AGE] = {"age", 6, false},
+};
+
+/* What is left out if there is no room, in this order. The share that is done and the name stay,
+ * because they say how far a file has come. */
+static const enum column dispensable[] = {SLOT, DOOR, WORKER, AGE, PEER, RATE, BYTES, VERB, CLIENT};
+
+enum { NAME_MIN = 11, VERB_NARROW = 4 /* enough to know a verb, where there is no door */ };
+
+struct layout {
+    bool has[COLUMNS];
+    int width[COLUMNS];
+};
+
+static int width_of(const struct layout *layout)
+{
+    int width = 1; /* there are two blanks before the name */
+
+    for (int c = 0; c < COLUMNS; c++)
+        width += layout->has[c] ? layout->width[c] + 1 : 0;
+    return width;
+}
+
+static struct layout lay_out(int columns)
+{
+    struct layout layout;
+
+    for (int c = 0; c < COLUMNS; c++) {
+        layout.has[c] = true;
+        layout.width[c] = columns_of[c].width;
+    }
+    for (size_t i = 0;
+         i < sizeof dispensable / sizeof dispensable[0] && width_of(&layout) + NAME_MIN > columns;
+         i++) {
+        layout.has[dispensable[i]] = false;
+        if (dispensable[i] == DOOR)
+            layout.width[VERB] = VERB_NARROW;
+    }
+    return layout;
+}
+
+/* ---- a frame ---- */
 
 struct frame {
     char text[FRAME_BYTES];
     size_t len;
     int rows, columns, row;
     bool redraw;
+    struct layout layout;
 };
 
 static void append(struct frame *frame, const char *text, size_t len)
@@ -38,7 +90,7 @@ static void append(struct frame *frame, const char *text, size_t len)
     }
 }
 
-/* How many bytes of `line` fill at most `columns`; a character counts as one column. */
+/* How many bytes of `line` fit into `columns`, if each character takes one column. */
 static size_t clip(const char *line, int columns)
 {
     size_t len = 0, left = strlen(line);
@@ -70,31 +122,73 @@ __attribute__((format(printf, 2, 3))) static void add_line(struct frame *frame, 
         append(frame, END_LINE, sizeof END_LINE - 1);
 }
 
-/* Of any two numbers: a worker may have made one of them up. */
+/* One row: a cell for each column, and a name. Only verbs are cut. */
+static void add_row(struct frame *frame, const char *const cells[COLUMNS], const char *name)
+{
+    char line[LINE_BYTES] = "";
+    size_t len = 0;
+
+    for (int c = 0; c < COLUMNS && len < sizeof line; c++) {
+        const int width = frame->layout.width[c];
+        if (frame->layout.has[c])
+            len += (size_t)snprintf(line + len, sizeof line - len, "%s%*.*s", len == 0 ? "" : " ",
+                                    columns_of[c].to_the_left ? -width : width,
+                                    c == VERB ? width : PEER_TEXT_MAX, cells[c]);
+    }
+    add_line(frame, "%s  %.1000s", line, name);
+}
+
+/* Two parts of the heading, in one line where there is room for both. */
+static void add_pair(struct frame *frame, const char *one, const char *other)
+{
+    if (strlen(one) + strlen(other) + 3 <= (size_t)frame->columns) {
+        add_line(frame, "%s   %s", one, other);
+    } else {
+        add_line(frame, "%s", one);
+        add_line(frame, "%s", other);
+    }
+}
+
+/* The two numbers may be anything: a worker may have made one of them up. */
 static double seconds_between(int64_t from_ns, int64_t to_ns)
 {
     return ((double)to_ns - (double)from_ns) / 1e9;
 }
 
+/* The bytes of the clients that have ended and of those that run. A worker may claim any number, so
+ * the sum is a double, which does not overflow. */
+static double moved_so_far(const struct snapshot *s)
+{
+    double bytes = (double)s->header.counts.bytes_moved;
+
+    for (uint64_t i = 0; i < s->header.counts.running; i++)
+        bytes += (double)s->running[i].claims.moved;
+    return bytes;
+}
+
 static void add_heading(struct frame *frame, const struct snapshot *s)
 {
     const struct board_header *h = &s->header;
-    char up[TEXT_UNIT_MAX], moved[TEXT_UNIT_MAX];
+    char up[TEXT_UNIT_MAX], bytes[TEXT_UNIT_MAX];
+    char server[HEADING_BYTES], now[HEADING_BYTES], clients[HEADING_BYTES], moved[HEADING_BYTES];
     uint64_t troubled = 0;
 
     for (int i = OUTCOME_REFUSED + 1; i < OUTCOMES; i++)
         troubled += h->counts.ended[i];
-    add_line(frame,
-             "port %" PRIu32 ", server %" PRIu32 "%s, up %s   running %" PRIu64 " of %" PRIu64
-             ", waiting %" PRIu64 " of %" PRIu64,
-             h->port, h->pid, s->alive ? "" : " (it has ended)",
-             text_time(seconds_between(h->began_ns, s->now_ns), up), h->counts.running,
-             h->max_running, h->counts.waiting, h->max_pending);
-    add_line(frame,
-             "clients %" PRIu64 ": %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64
-             " otherwise ended   %s moved",
-             h->counts.accepted, h->counts.ended[OUTCOME_DONE], h->counts.ended[OUTCOME_REFUSED],
-             troubled, text_bytes((double)h->counts.bytes_moved, moved));
+    (void)snprintf(server, sizeof server, "port %" PRIu32 ", server %" PRIu32 "%s, up %s", h->port,
+                   h->pid, s->alive ? "" : " (it has ended)",
+                   text_time(seconds_between(h->began_ns, s->now_ns), up));
+    (void)snprintf(now, sizeof now,
+                   "running %" PRIu64 " of %" PRIu64 ", waiting %" PRIu64 " of %" PRIu64,
+                   h->counts.running, h->max_running, h->counts.waiting, h->max_pending);
+    (void)snprintf(clients, sizeof clients,
+                   "clients %" PRIu64 ": %" PRIu64 " done, %" PRIu64 " refused, %" PRIu64
+                   " otherwise ended",
+                   h->counts.accepted, h->counts.ended[OUTCOME_DONE],
+                   h->counts.ended[OUTCOME_REFUSED], troubled);
+    (void)snprintf(moved, sizeof moved, "%s moved so far", text_bytes(moved_so_far(s), bytes));
+    add_pair(frame, server, now);
+    add_pair(frame, clients, moved);
 }
 
 static const struct board_client *find_client(const struct snapshot *s, uint64_t serial)
@@ -105,7 +199,7 @@ static const struct board_client *find_client(const struct snapshot *s, uint64_t
     return NULL;
 }
 
-/* Bytes a second since the previous look, or since its first byte. */
+/* Bytes a second since the previous look, or since the client's first byte. */
 static double rate_of(const struct snapshot *s, const struct snapshot *previous,
                       const struct board_client *client)
 {
@@ -121,65 +215,79 @@ static double rate_of(const struct snapshot *s, const struct snapshot *previous,
     return client->claims.first_ns == 0 || seconds <= 0 ? 0 : (double)moved / seconds;
 }
 
-static bool is_wide(const struct frame *frame)
+static void add_titles(struct frame *frame, const struct snapshot *s)
 {
-    return frame->columns >= WIDE_COLUMNS;
-}
+    const char *cells[COLUMNS];
 
-static int verb_columns(const struct frame *frame)
-{
-    return is_wide(frame) ? VERB_COLUMNS : VERB_COLUMNS_NARROW;
-}
-
-enum { DOOR_TEXT = 4 * STAY_SERVICE_MAX + 2 };
-
-/* The column of the door, with a blank before it; "" where there is no room. */
-static const char *door_column(const struct frame *frame, const char *name, char text[DOOR_TEXT])
-{
-    char escaped[4 * STAY_SERVICE_MAX];
-
-    text_escape(escaped, sizeof escaped, name, strlen(name));
-    (void)snprintf(text, DOOR_TEXT, " %-4s", escaped);
-    return is_wide(frame) ? text : "";
+    for (int c = 0; c < COLUMNS; c++)
+        cells[c] = columns_of[c].title == NULL ? s->header.kind : columns_of[c].title;
+    add_row(frame, cells, "name");
 }
 
 static void add_client(struct frame *frame, const struct snapshot *s,
                        const struct snapshot *previous, const struct board_client *client)
 {
     const struct claims *claims = &client->claims;
-    char peer[PEER_TEXT_MAX], name[4 * PROTO_REQUEST_MAX + 1], moved[TEXT_UNIT_MAX],
-        rate[TEXT_UNIT_MAX];
-    char age[TEXT_UNIT_MAX], percent[8] = "   -", per_second[TEXT_UNIT_MAX + 2];
-    char door[DOOR_TEXT];
-    const int verb = verb_columns(frame);
+    const struct stay *stay = &client->stay;
+    char serial[NUMBER_MAX], slot[NUMBER_MAX], worker[NUMBER_MAX], percent[NUMBER_MAX] = "-";
+    char peer[PEER_TEXT_MAX], door[4 * STAY_SERVICE_MAX], name[4 * PROTO_REQUEST_MAX + 1];
+    char moved[TEXT_UNIT_MAX], rate[TEXT_UNIT_MAX], per_second[TEXT_UNIT_MAX + 2],
+        age[TEXT_UNIT_MAX];
 
-    text_escape(name, sizeof name, claims->name, strlen(claims->name));
+    (void)snprintf(serial, sizeof serial, "%" PRIu64, stay->serial);
+    (void)snprintf(slot, sizeof slot, "%zu", stay->slot);
+    (void)snprintf(worker, sizeof worker, "%" PRId64, stay->worker);
     if (claims->size > 0)
-        (void)snprintf(percent, sizeof percent, "%3.0f%%",
+        (void)snprintf(percent, sizeof percent, "%.0f%%",
                        (double)claims->moved * 100 / (double)claims->size);
     (void)snprintf(per_second, sizeof per_second, "%s/s",
                    text_bytes(rate_of(s, previous, client), rate));
-    add_line(frame, "%4zu %8" PRId64 " %-21s%s %-*.*s %10s %12s %s %6s  %.1000s", client->stay.slot,
-             client->stay.worker, peer_format(&client->stay.client, peer),
-             door_column(frame, client->stay.service, door), verb, verb,
-             claims_verb_name(claims->verb), text_bytes((double)claims->moved, moved), per_second,
-             percent, text_time(seconds_between(client->stay.started_ns, s->now_ns), age), name);
+    text_escape(door, sizeof door, stay->service, strlen(stay->service));
+    text_escape(name, sizeof name, claims->name, strlen(claims->name));
+    const char *const cells[COLUMNS] = {
+        [CLIENT] = serial,
+        [SLOT] = slot,
+        [WORKER] = worker,
+        [PEER] = peer_format(&stay->client, peer),
+        [DOOR] = door,
+        [VERB] = claims_verb_name(claims->verb),
+        [BYTES] = text_bytes((double)claims->moved, moved),
+        [RATE] = per_second,
+        [DONE] = percent,
+        [AGE] = text_time(seconds_between(stay->started_ns, s->now_ns), age),
+    };
+    add_row(frame, cells, name);
+}
+
+/* The peer and the door are left out of this line, too, where there is no room for them above. */
+static void add_one_waiting(struct frame *frame, uint64_t place, const struct stay *stay,
+                            int64_t now_ns)
+{
+    char peer[PEER_TEXT_MAX + 1] = "", door[4 * STAY_SERVICE_MAX + 1] = "";
+    char since[TEXT_UNIT_MAX];
+
+    if (frame->layout.has[PEER]) {
+        char text[PEER_TEXT_MAX];
+        (void)snprintf(peer, sizeof peer, "%-21s ", peer_format(&stay->client, text));
+    }
+    if (frame->layout.has[DOOR]) {
+        char text[4 * STAY_SERVICE_MAX];
+        text_escape(text, sizeof text, stay->service, strlen(stay->service));
+        (void)snprintf(door, sizeof door, "%-4s ", text);
+    }
+    add_line(frame, "%4" PRIu64 ". client %-8" PRIu64 " %s%swaits %s", place, stay->serial, peer,
+             door, text_time(seconds_between(stay->accepted_ns, now_ns), since));
 }
 
 static void add_waiting(struct frame *frame, const struct snapshot *s)
 {
-    char peer[PEER_TEXT_MAX], since[TEXT_UNIT_MAX], door[DOOR_TEXT];
     const uint64_t count = s->header.counts.waiting;
     uint64_t shown = 0;
 
     for (; shown < s->header.waiting_shown; shown++) {
-        const struct stay *stay = &s->waiting[shown];
         if (frame->row == frame->rows - 1 && shown + 1 < count)
             break;
-        add_line(frame, "%4" PRIu64 ". client %-8" PRIu64 " %-21s%s waits %s", shown + 1,
-                 stay->serial, peer_format(&stay->client, peer),
-                 door_column(frame, stay->service, door),
-                 text_time(seconds_between(stay->accepted_ns, s->now_ns), since));
+        add_one_waiting(frame, shown + 1, &s->waiting[shown], s->now_ns);
     }
     if (shown < count)
         add_line(frame, "     and %" PRIu64 " more", count - shown);
@@ -189,16 +297,14 @@ int screen_draw(const struct snapshot *s, const struct snapshot *previous, int r
                 bool redraw)
 {
     static struct frame frame; /* too large for a stack that somebody may have made small */
-    char door[DOOR_TEXT];
 
-    frame = (struct frame){.rows = rows, .columns = columns, .redraw = redraw};
+    frame = (struct frame){
+        .rows = rows, .columns = columns, .redraw = redraw, .layout = lay_out(columns)};
     if (redraw)
         append(&frame, HOME, sizeof HOME - 1);
     add_heading(&frame, s);
     add_line(&frame, "%s", "");
-    add_line(&frame, "slot %8s %-21s%s %-*s %10s %12s %4s %6s  %s", s->header.kind, "peer",
-             door_column(&frame, "door", door), verb_columns(&frame), "verb", "bytes", "rate",
-             "done", "age", "name");
+    add_titles(&frame, s);
     for (uint64_t i = 0; i < s->header.counts.running; i++)
         add_client(&frame, s, previous, &s->running[i]);
     if (s->header.counts.waiting > 0)

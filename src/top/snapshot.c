@@ -1,6 +1,6 @@
 /* snapshot.c - one consistent look at a server's board.
  *
- * Runs in: ferrytop, beside the server; it only ever reads. */
+ * Runs in: ferrytop, beside the server. It only reads. */
 #include "top/snapshot.h"
 
 #include "common/io.h"
@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The manager writes for some microseconds, or a millisecond where a thousand clients run. */
+/* The manager writes for some microseconds, or for a millisecond when a thousand clients run. */
 enum { ATTEMPTS = 2000, PAUSE_NS = 500000 };
 
-/* Is it a header whose counts the file can bear out? */
+/* Is it a board's header, and can the file contain as many clients as it says? */
 static bool is_board(const struct board_header *h, size_t bytes)
 {
     return memcmp(h->magic, BOARD_MAGIC, sizeof BOARD_MAGIC) == 0 && h->bytes == bytes &&
@@ -70,7 +70,7 @@ void board_view_close(struct board_view *view)
     *view = (struct board_view){.fd = -1};
 }
 
-/* Anybody may have written it. */
+/* Anybody may have written the file, so its texts may lack their ends. */
 static void terminate(struct stay *stay)
 {
     stay->service[sizeof stay->service - 1] = '\0';
@@ -82,7 +82,7 @@ static int by_age(const void *a, const void *b)
     return (x->stay.serial > y->stay.serial) - (x->stay.serial < y->stay.serial);
 }
 
-/* The same, with the number that every writing counts up. */
+/* The same, and fetches the number that the server counts up with each writing. */
 static int read_sequence(const struct board_view *view, size_t len, uint64_t *sequence)
 {
     int outcome = read_board(view, len);
@@ -91,9 +91,9 @@ static int read_sequence(const struct board_view *view, size_t len, uint64_t *se
     return outcome;
 }
 
-/* The seqlock by its reader, with the barriers that answer the writer's: reads all of it between
- * two looks at that number. Returns 0, or -1 with errno: EBUSY where it was written meanwhile,
- * EINVAL where it is no board. */
+/* The reader's side of the seqlock: reads the whole board between two looks at that number. The
+ * barriers match the writer's. Returns 0, or -1 with errno: EBUSY if the board was written
+ * meanwhile, EINVAL if it is no board. */
 static int read_undisturbed(const struct board_view *view)
 {
     uint64_t before, seen, after;

@@ -1,7 +1,7 @@
-/* top_main.c - ferrytop: who is being served by a ferryd now, and who waits.
+/* top_main.c - ferrytop: shows which clients a ferryd serves now, and which wait.
  *
- * Runs in: a process of its own, which only reads the server's board: the server does not
- *          know of it, and it cannot disturb the server. */
+ * Runs in: a process of its own, which only reads the server's board. The server does not know
+ *          about it, and it cannot disturb the server. */
 #include "common/cmdline.h"
 #include "common/io.h"
 #include "common/log.h"
@@ -33,8 +33,8 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
 static const struct cmdline cmdline = {
     .program = "ferrytop",
     .synopsis = "[OPTION]... FILE",
-    .about = "Show who is being served by a ferryd that was started with --board FILE, and who "
-             "waits.\n",
+    .about = "Show which clients a ferryd serves, and which wait.\n"
+             "The server must have been started with --board FILE.\n",
     .notes = "q quits. Exit status: 0 done, 1 FILE cannot be shown, 2 wrong usage.\n",
     .options = table,
 };
@@ -94,13 +94,13 @@ static int open_signals(void)
     return signalfd(-1, &signals, SFD_CLOEXEC);
 }
 
-/* What was before the first frame, and is again after the last. */
+/* The terminal as it was before the first frame. After the last one it is so again. */
 struct terminal {
     struct termios before;
     bool keyboard; /* standard input is a terminal, too */
 };
 
-/* The other screen, without a cursor; keys come one by one and unseen. */
+/* Changes to the other screen, without a cursor. Keys come one by one and are not shown. */
 static void enter(const struct terminal *terminal)
 {
     static const char sequence[] = "\033[?1049h\033[?25l";
