@@ -159,6 +159,14 @@ serves_nothing_below() {
     is_median worker_fds threads -ge 100
 }
 
+@test "private memory is a part of all that a client takes, in each sample of each server" {
+    local samples
+    samples=$(awk '$1 == "client_private" { n++; private[n] = $3; of[n] = $2 }
+        $1 == "client_all" { if ($3 + 0 < private[n] || $2 != of[n]) exit 1; pairs++ }
+        END { print pairs }' "$DATA") || fail "$(grep -E '^client_(private|all) ' "$DATA")"
+    [ "$samples" -ge 3 ]
+}
+
 @test "a client of processes costs a fork and a wait, one of threads a thread, and each its calls" {
     needs_strace
     is_median calls fork -ge 20
