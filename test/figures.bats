@@ -180,7 +180,7 @@ is_wrong() {
 
 @test "the figures in prose that have no row can be listed" {
     printf '%s\n' 'See poll(2), `12 eggs` and [13](14.md).' '' '    15 columns' '' '| 16 |' '' '```' 17 \
-        '```' '18 is not checked.' >>"$PAGE"
+        '```' '18 is not checked.' '' '19. An item.' >>"$PAGE"
     row 'exact dozen is {} eggs' 'echo 12'
     row 'exact Pi is {},' 'echo 3.14'
     run "$TREE/test/figure-check" --unchecked page
