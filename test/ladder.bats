@@ -17,7 +17,8 @@ step() {
 # compiled SOURCE OUTPUT [OPTION...]: with what a student types
 compiled() {
     local said
-    said=$(cc -Wall -Wextra "${@:3}" "$1" -o "$2" 2>&1) || fail "$1 does not compile:" "$said" || return
+    said=$(cc -Wall -Wextra "${@:3}" "$1" -o "$2" 2>&1) ||
+        fail "$1 does not compile:" "$said" || return
     assert_eq "$said" "" "what the compiler says of $1"
 }
 
@@ -55,7 +56,8 @@ sockets_are() {
 
 # is_taken N: that step has said of PORT, in output, that another has it (each libc in its words)
 is_taken() {
-    [[ $output =~ ^"$(step "$1"): port $PORT: Address "(already )?"in use"$ ]] || fail "it said: $output"
+    [[ $output =~ ^"$(step "$1"): port $PORT: Address "(already )?"in use"$ ]] ||
+        fail "it said: $output"
 }
 
 zombies_are() {
@@ -96,7 +98,8 @@ each() {
 
 @test "there are four, of 40 to 80 lines each, and libc is all they include" {
     local name lines
-    assert_eq "$(cd "$LADDER" && printf '%s\n' *.c)" "$(printf '%s.c\n' "${STEPS[@]}")" "the programs"
+    assert_eq "$(cd "$LADDER" && printf '%s\n' *.c)" \
+        "$(printf '%s.c\n' "${STEPS[@]}")" "the programs"
     for name in "${STEPS[@]}"; do
         lines=$(wc -l <"$LADDER/$name.c")
         ((lines >= 40 && lines <= 80)) || fail "$name.c has $lines lines"
@@ -153,7 +156,8 @@ each() {
         start_step "$1" || return
         cd "$BATS_TEST_TMPDIR/here" || return
         for style in plain chunky newline crlf halfclose; do
-            timeout 60 python3 "$PROJECT/test/peers/lab_client.py" "$style" 127.0.0.1 "$PORT" GET file &&
+            timeout 60 python3 "$PROJECT/test/peers/lab_client.py" "$style" \
+                127.0.0.1 "$PORT" GET file &&
                 assert_file_eq file "$ROOT/file" && rm file || return
         done
     }
@@ -168,8 +172,8 @@ each() {
         local name
         start_step "$1" || return
         for name in missing folder folder/file .hidden . .. ../outside /etc/passwd fifo; do
-            "$WIRE" "$PORT" expect READY send "GET $name\n" expect "ERROR: $name does not exist" eof ||
-                return
+            "$WIRE" "$PORT" expect READY send "GET $name\n" \
+                expect "ERROR: $name does not exist" eof || return
         done
         "$WIRE" "$PORT" expect READY send "PUT file\n" expect "ERROR: " || return
         "$WIRE" "$PORT" expect READY send "DEL folder\n" expect "ERROR: " || return
@@ -188,7 +192,8 @@ each() {
         "$WIRE" "$PORT" reset || return
         "$WIRE" "$PORT" expect READY send 'GE' close || return
         "$WIRE" "$PORT" expect READY send 'GET file\n' expect OK close || return
-        "$WIRE" "$PORT" expect READY send 'GET file\n' expect OK send READY skip 8 send OK skip 99 reset || return
+        "$WIRE" "$PORT" expect READY send 'GET file\n' expect OK send READY \
+            skip 8 send OK skip 99 reset || return
         fetches file
     }
     each survives
@@ -266,7 +271,7 @@ each() {
     zombies_are 2
     wait_until "$WAIT_SECONDS" sockets_are 1
     if command -v ps >/dev/null; then
-        assert_eq "$(ps -o stat= --ppid "$SERVER_PID" | cut -c 1 | sort | xargs)" "S Z Z" "states in ps"
+        assert_eq "$(ps -o stat= --ppid "$SERVER_PID" | cut -c 1 | sort | xargs)" "S Z Z" "states"
     fi
 }
 
