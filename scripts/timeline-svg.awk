@@ -108,8 +108,8 @@ function one_row(p, i, y, h,   start) {
     print "</g>"
 }
 
-# Several clients: above, from the first accept to the last start; below, from the first start to the
-# last end, with the third tone from the moment when the last of them has moved its last byte.
+# Several clients: above, from the first accept to the last start; below, from the first start to
+# the last end, with the third tone from the moment when the last of them has moved its last byte.
 function group_row(p, i, last, y, h,   k, from, to, start, stop, hush, end, total, worst, bad) {
     from = began[p, i]
     start = hush = end = -1

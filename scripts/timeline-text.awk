@@ -1,4 +1,5 @@
-# timeline-text.awk - draws scripts/timeline's picture as text, `columns` wide. See timeline-common.awk.
+# timeline-text.awk - draws scripts/timeline's picture as text, `columns` wide. See
+# timeline-common.awk.
 
 # As much of a name as fits into `room` columns. A character of several bytes counts as one column,
 # and as two from U+3000 on, where the wide ones are.

@@ -8,9 +8,9 @@ load lib
 TIMELINE=$PROJECT/scripts/timeline
 LEDGER=$BATS_TEST_TMPDIR/ledger
 
-# line CLIENT ACCEPTED STARTED ENDED [OUTCOME [NAME [SERVER]]]: a line of a ledger, times in ms since
-# a second; STARTED is - for a client that never started. LAST_BYTE, if it is set, is such a time, too,
-# or - for a client that moved nothing; otherwise bytes move until ENDED.
+# line CLIENT ACCEPTED STARTED ENDED [OUTCOME [NAME [SERVER]]]: a line of a ledger, times in ms
+# since a second; STARTED is - for a client that never started. LAST_BYTE, if it is set, is such a
+# time, too, or - for a client that moved nothing; otherwise bytes move until ENDED.
 line() {
     local accepted=$((1000 + $2))000000 ended=$((1000 + $4))000000 started=null last=null wait
     wait=$(($4 - $2))000000
