@@ -167,6 +167,13 @@ serves_nothing_below() {
     [ "$samples" -ge 3 ]
 }
 
+@test "what a client has for itself is a part of what it takes in all" {
+    awk '$1 == "client_private" { private[$2, ++n[$2]] = $3 }
+        $1 == "client_all" && ++samples && private[$2, ++m[$2]] > $3 + 0 {
+            print $2 ": private " private[$2, m[$2]] ", in all " $3; bad = 1 }
+        END { exit bad || samples < 3 }' "$DATA"
+}
+
 @test "a client of processes costs a fork and a wait, one of threads a thread, and each its calls" {
     needs_strace
     is_median calls fork -ge 20
