@@ -235,7 +235,7 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # What is about the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = bench borders commands compare documents ensure figures hardening http_doc lab_guide ladder lib links manpages negative_controls pictures portability readme timeline variants
+HOUSE_TESTS   = bench borders commands compare debugging documents ensure figures hardening http_doc lab_guide ladder lib links manpages negative_controls pictures portability readme timeline variants
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # What wants a browser, or other large programs in front of the server; what those show, they show on

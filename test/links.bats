@@ -3,7 +3,7 @@
 #
 # The links in the documents lead somewhere, and those to lines of the source to the lines that
 # their text names: scripts/link-lines says so, and it can say the contrary. So can scripts/core-lines
-# of how many lines the core has.
+# of how many lines the core has. Functions that pages and comments name are there.
 #
 # Backquotes are of Markdown here:
 # shellcheck disable=SC2016
@@ -120,4 +120,58 @@ says() {
         assert_file_eq "$COPY/$page" "$BATS_TEST_TMPDIR/before"
         cp "$PROJECT/$page" "$COPY/$page"
     done
+}
+
+# unknown_in_pages TREE: the functions that its pages name in backquotes and no file has: "PAGE NAME()".
+# Those of solutions, of libc, of Python and of the lab's handout need not be there.
+unknown_in_pages() {
+    (
+        cd "$1" || exit
+        find README.md docs -name '*.md' ! -path 'docs/exercises/*' -exec \
+            grep -oE '`[A-Za-z_][A-Za-z0-9_]*\(\)`' /dev/null {} + | sort -u | tr -d '`' |
+            awk -F : '
+            FNR == NR { there[$0]; next }
+            { name = substr($2, 1, length($2) - 2) }
+            !(name in there) && name !~ /^(isAlive|is_alive|set|sleep|module_verb)$/ { print $1, $2 }' <(
+                find src include test docs/ladder -name '*.[ch]' -exec cat {} + |
+                    grep -oE '[A-Za-z_][A-Za-z0-9_]*\(' | tr -d '(' | sort -u) -
+    )
+}
+
+# unknown_in_comments TREE: the functions that comments in src and include name, and that no code there
+# has or calls; two of libc must not be called
+unknown_in_comments() {
+    (
+        cd "$1" || exit
+        find src include -name '*.[ch]' -exec cat {} + | awk '
+            { # comments, which do not nest, into one file, and the rest into another
+                rest = $0
+                while (rest != "") {
+                    at = index(rest, inside ? "*/" : "/*")
+                    part = at ? substr(rest, 1, at - 1) : rest
+                    while (match(part, inside ? "[A-Za-z_][A-Za-z0-9_]*[(][)]" : "[A-Za-z_][A-Za-z0-9_]* *[(]")) {
+                        name = substr(part, RSTART, RLENGTH)
+                        sub(/ *\(.*/, "", name)
+                        if (inside) named[name]; else there[name]
+                        part = substr(part, RSTART + RLENGTH)
+                    }
+                    if (!at) break
+                    rest = substr(rest, at + 2)
+                    inside = !inside
+                }
+            }
+            END { for (name in named) if (!(name in there) && name !~ /^(chdir|exit)$/) print name "()" }' | sort
+    )
+}
+
+@test "every function that a page names is there, and one that is not is noticed" {
+    assert_eq "$(unknown_in_pages "$PROJECT")" ""
+    echo 'See `manager_run()` and `no_such_function()`.' >>"$COPY/docs/architecture.md"
+    assert_eq "$(unknown_in_pages "$COPY")" "docs/architecture.md no_such_function()"
+}
+
+@test "every function that a comment names is there, and one that is not is noticed" {
+    assert_eq "$(unknown_in_comments "$PROJECT")" ""
+    printf '%s\n' '/* See manager_run() and' ' * no_such_function(). */' >>"$COPY/src/manager/manager.c"
+    assert_eq "$(unknown_in_comments "$COPY")" "no_such_function()"
 }
