@@ -15,12 +15,12 @@ WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
            -Wmissing-prototypes -Wvla -Wformat=2
 # Sizes of files and times have 64 bits everywhere.
 WIDE = -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
-# What the code cannot be compiled without; the caller's CFLAGS come after it.
+# The code does not compile without these. The caller's CFLAGS come after them.
 FERRY_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(WIDE) -Iinclude -include include/common/banned.h $(WARNINGS)
 
-# What makes a bug harder to use. Of these the compiler is given what it takes together with the
-# caller's flags, without a word: _FORTIFY_SOURCE wants optimisation, one of the last two another
-# processor. It is asked when something is compiled, once in a run of make.
+# What makes a bug harder to exploit. Each flag is used if the compiler accepts it, beside the
+# caller's flags, without a warning: _FORTIFY_SOURCE needs optimisation, and of the last two each
+# processor has but one. The compiler is asked when something is compiled, once in a run of make.
 HARDENING = -fPIE -fstack-protector-strong -fstack-clash-protection \
             -fcf-protection -mbranch-protection=standard
 FORTIFY   = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE
@@ -28,13 +28,13 @@ taken     = $(shell $(CC) -Werror $(1) $(CFLAGS) $(CPPFLAGS) -include string.h \
               -fsyntax-only -x c /dev/null 2>/dev/null && echo '$(1)')
 HARDENED  = $(eval HARDENED := $(foreach flag,$(HARDENING),$(call taken,$(flag))) \
               $(or $(call taken,$(FORTIFY)=3),$(call taken,$(FORTIFY)=2)))$(HARDENED)
-# Read-only relocations, all bound at the start: a worker, which is a fork, has none left to bind.
+# Relocations are read-only and all bound at the start, so a forked worker has none left to bind.
 LINK_HARDENED = -pie -Wl,-z,relro,-z,now,-z,noexecstack
-# A child's first touch of each 64 KiB of the program costs a page fault (the kernel maps so much at
-# once). Where a part begins with such a stretch, a child touches the fewest of them.
+# A child's first touch of each 64 KiB of the program costs a page fault (the kernel maps that much
+# at once). If each part begins at such a border, a child touches the fewest of these stretches.
 LINK_ALIGNED = -Wl,-z,max-page-size=65536
 
-# The caller's flags come last, and count.
+# The caller's flags come last, so they win.
 FLAGS   = $(FERRY_CFLAGS) $(HARDENED) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 COMPILE = $(CC) $(FLAGS)
 LINK    = $(CC) $(LINK_HARDENED) $(LINK_ALIGNED) $(CFLAGS) $(LDFLAGS) $(LINK_THREADS)
@@ -51,7 +51,7 @@ TOP     = top_main snapshot screen
 COMMON_OBJ = $(COMMON:%=$(BUILD)/common/%.o)
 SERVER_OBJ = $(SERVER:%=$(BUILD)/server/%.o) $(MANAGER:%=$(BUILD)/manager/%.o) \
              $(RECORD:%=$(BUILD)/record/%.o) $(SESSION:%=$(BUILD)/session/%.o) $(COMMON_OBJ)
-# Linked behind all others: so a client of the lab's protocol touches no page on their account.
+# Linked behind all others, so that a client of the lab's protocol touches none of their pages.
 HTTP_OBJ   = $(HTTP:%=$(BUILD)/session/http/%.o)
 WORKER_OBJ = $(BUILD)/manager/worker_fork.o $(BUILD)/manager/worker_thread.o
 CLIENT_OBJ = $(CLIENT:%=$(BUILD)/client/%.o) $(COMMON_OBJ)
@@ -78,8 +78,8 @@ DOORS       = $(if $(wildcard test/doors),$(BUILD)/test/ferryd-doors \
 # The four servers that a learner reads before ours.
 LADDER      = $(patsubst docs/ladder/%.c,$(BUILD)/ladder/%,$(wildcard docs/ladder/*.c))
 
-# What `make bench` measures with, and the bare servers that it measures against: as any program is
-# linked here, statically (where libc.a is installed), and statically with musl (where musl-gcc is).
+# The load generator of `make bench`, and the bare servers for comparison: linked as usual,
+# statically (where libc.a is installed), and statically with musl (where musl-gcc is installed).
 LOAD        = $(BUILD)/bench/load
 BARE        = $(BUILD)/bench/bare_fork $(BUILD)/bench/bare_thread
 BARE_STATIC = $(if $(wildcard $(shell $(CC) -print-file-name=libc.a 2>/dev/null)),$(BARE:=-static))
@@ -107,7 +107,8 @@ $(BUILD)/%.o: src/%.c Makefile
 
 probes: $(PROBES) $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS) $(LADDER) $(if $(wildcard test/bench),$(LOAD) $(BARE))
 
-# A client that is run a thousand times does not start with a sanitizer, which takes ten times as long.
+# The clients run thousands of times, so they have no sanitizer: it makes the start ten times
+# slower.
 $(BUILD)/test/%: test/probes/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(LINK_HARDENED) $(filter-out $(PLAIN),$(FLAGS) $(LDFLAGS)) $(LINK_THREADS) -o $@ $(filter %.c %.o,$^)
@@ -146,7 +147,7 @@ $(LADDER): $(BUILD)/ladder/%: docs/ladder/%.c Makefile
 bench-programs: all $(LOAD) $(BARE) $(BARE_STATIC) $(BARE_MUSL)
 	@$(if $(BARE_STATIC),$(MAKE) --no-print-directory -s static 2>/dev/null || true)
 
-# Not hardened, as the least code is not.
+# Not hardened: this is the least code that can do it.
 BENCH_CFLAGS = $(FERRY_CFLAGS) $(filter-out -fsanitize=% -fno-sanitize% --coverage,$(CFLAGS) $(CPPFLAGS)) -pthread
 BARE_FILES   = test/bench/bare.c test/bench/promises.c test/bench/bare.h test/bench/promises.h Makefile
 $(LOAD): test/bench/load.c Makefile
@@ -165,7 +166,7 @@ $(HOSTILE) $(LEAKY) $(PAGES) $(DOORS):
 	@mkdir -p $(@D)
 	$(LINK) -o $@ $^ $(LDLIBS)
 
-# pages.c stands in the way of what a sanitizer calls, too.
+# No sanitizer, because pages.c replaces functions that its runtime calls.
 $(BUILD)/pages/%.o: FLAGS = $(FERRY_CFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP
 $(BUILD)/%.o: test/%.c Makefile
 	@mkdir -p $(@D)
@@ -178,9 +179,9 @@ $(BUILD)/leaky/lab.o: src/session/lab.c Makefile
 -include $(BUILD)/pages/pages.d $(BUILD)/doors/doors.d $(HOSTILE_OBJ:.o=.d) $(LEAKY_OBJ:.o=.d) $(SERVER_OBJ:.o=.d) $(HTTP_OBJ:.o=.d) $(CLIENT_OBJ:.o=.d) $(TOP_OBJ:.o=.d) \
          $(WORKER_OBJ:.o=.d) $(PROBES:=.d)
 
-# The programs without a shared library, for the rate of small transfers (docs/performance.md). The
-# linker warns of names: libc looks up users and hosts with libraries that it loads, of its own
-# version, where files and DNS do not know them.
+# The programs without a shared library, which makes small transfers faster (docs/performance.md).
+# The linker warns: to look up users and hosts that are not in files or DNS, libc loads libraries,
+# which must have its own version.
 .PHONY: static
 static:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/static LDFLAGS="-static-pie $(LDFLAGS)" all
@@ -202,7 +203,7 @@ demo:
 bench bench-quick: all probes bench-programs
 	BIN="$(abspath $(BUILD))" scripts/bench $(if $(filter bench-quick,$@),--quick)
 
-# Puts the last benchmark into the page about it, and keeps what it was made of beside it.
+# Puts the last benchmark's tables into their page, and keeps the data beside it.
 bench-doc:
 	cp $(BUILD)/bench/report.json docs/performance.json
 	scripts/bench-report --into docs/performance.md docs/performance.json
@@ -220,7 +221,7 @@ compare-doc:
 variants: all probes
 	BUILD="$(abspath $(BUILD))" scripts/variants
 
-# The same for what each measure for speed is worth; the page keeps what its table was made of.
+# The same for the table of what each measure for speed is worth.
 variants-doc:
 	cp $(BUILD)/variants/report.json docs/performance-variants.json
 	scripts/variants --into docs/performance.md docs/performance-variants.json
@@ -231,23 +232,23 @@ variants-doc:
 # about processes ("# Runs on: ferryd") or not about a server ("# Runs on: once").
 
 SERVERS ?= ferryd ferryd-threads
-# What is not about a server runs beside one of them.
+# With which of them the tests run that are not about a server.
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
-# What is about the scripts, the documents and the tests themselves: `make test-house`.
+# Tests of the scripts, the documents and the tests themselves: `make test-house`.
 HOUSE_TESTS   = bench borders commands compare debugging documents ensure figures hardening http_doc lab_guide ladder lib links manpages negative_controls pictures portability readme timeline variants
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
-# What wants a browser, or other large programs in front of the server; what those show, they show on
-# one build.
+# Tests that need a browser, or other large programs in front of the server. One build is enough for
+# them.
 HEAVY_TESTS = http_page http_proxies
-# Those that take longest start first, so that the end is not a wait for one of them.
+# The slowest start first, so that none of them is left running alone at the end.
 SLOW     = negative_controls http_page slow_readers compare http_bad corpus hostile_clients sizes sandbox limits fallback
 IN_ORDER = $(filter $(TESTS),$(SLOW)) $(filter-out $(SLOW),$(TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
 PROCESS_TESTS := $(call tagged,ferryd)
 CLIENT_TESTS  := $(call tagged,once)
-# Of TESTS, those that each of them runs.
+# Which of TESTS each server runs.
 FORK_TESTS = $(TESTS)
 TWIN_TESTS = $(TESTS)
 tests_for = $(filter-out $(if $(filter $(ONCE_BESIDE),$(1)),,$(CLIENT_TESTS)),$(filter \
@@ -293,9 +294,9 @@ clean-results: all probes
 
 ASAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 TSAN_FLAGS = -O1 -g -U_FORTIFY_SOURCE -fno-omit-frame-pointer -fsanitize=thread
-# The helpers of lib.bash have to see a sanitizer's server as it is.
+# lib tests the helpers on a sanitizer's server, too.
 SANITIZER_TESTS = $(filter-out $(HEAVY_TESTS),$(PROGRAM_TESTS)) lib
-# Where several clients are served at once: there the thread sanitizer can find something.
+# Tests with several clients at once, where the thread sanitizer can find something.
 CONCURRENT_TESTS = admission cap ferrytop hostile_clients http_doors ledger lib lies limits load output put_atomic \
     queue_full queue_order shutdown slow_readers starved tick_only timeouts waits
 
@@ -304,26 +305,27 @@ CONCURRENT_TESTS = admission cap ferrytop hostile_clients http_doors ledger lib 
 sanitize: asan tsan
 	@test/summary $(BUILD)/asan/results $(BUILD)/tsan/results
 
-# Each test once: with threads, where leaks are told of, and what is about processes with processes.
+# Each test once: with threads, because there leaks are reported, and those about processes with
+# ferryd.
 asan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CFLAGS="$(ASAN_FLAGS)" \
 	    LDFLAGS="-fsanitize=address,undefined" SANITIZED=address TESTS="$(SANITIZER_TESTS)" \
 	    FORK_TESTS="$(PROCESS_TESTS)" ONCE_BESIDE=ferryd-threads test-run
 
-# Threads are what the thread sanitizer can see into, and the client has none.
+# The thread sanitizer looks at threads, and the client has none.
 tsan:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CFLAGS="$(TSAN_FLAGS)" \
 	    LDFLAGS="-fsanitize=thread" SANITIZED=thread SERVERS=ferryd-threads \
 	    ONCE_BESIDE= TESTS="$(CONCURRENT_TESTS)" test-run
 
-# With musl, linked statically: ferryd runs all tests, its twin a few. musl-gcc does not look for the
-# kernel's headers where they are.
+# With musl, linked statically: ferryd runs all tests, its twin a few. musl-gcc does not find the
+# kernel's headers by itself.
 MUSL_CC = musl-gcc -idirafter /usr/include -idirafter /usr/include/$(shell uname -m)-linux-gnu
 musl:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/musl CC="$(MUSL_CC)" LDFLAGS=-static LIBC=musl \
 	    TESTS="$(filter-out $(HEAVY_TESTS),$(PROGRAM_TESTS))" TWIN_TESTS="cap del get load put" test-run
 
-# A worker process leaves by _exit(2) and reports nothing; the thread twin runs the same objects.
+# A worker process ends by _exit(2) and writes no coverage data; the twin runs the same objects.
 coverage:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS="-O0 -g --coverage" \
 	    LDFLAGS="--coverage" SERVERS=ferryd-threads test-run
@@ -346,7 +348,7 @@ lint:
 format:
 	clang-format -i $(C_FILES) $(H_FILES)
 
-# The numbers of lines in the documents, and those that their links lead to.
+# The counts of lines in the documents, and the line numbers in their links.
 links:
 	scripts/core-lines
 	scripts/link-lines
@@ -365,7 +367,7 @@ install: all
 	install -m 644 docs/ferry.1 docs/ferrytop.1 "$(MANDIR)/man1"
 	install -m 644 docs/ferryd.8 "$(MANDIR)/man8"
 
-# The folders that install has made go, too, where they are empty.
+# Folders that install has made are removed, too, if they are empty.
 uninstall:
 	rm -f "$(SBINDIR)/ferryd" "$(SBINDIR)/ferryd-threads"
 	rm -f $(patsubst $(BUILD)/%,"$(BINDIR)/%",$(PROGRAMS))

@@ -1,10 +1,10 @@
-# browser.bash - what the tests of the page share: a browser without a window.
+# browser.bash - shared by the tests of the page in the browser: a browser without a window.
 #
 # Used by: .bats files, with `load browser` after `load lib` and `load http`.
 # Needs:   chromium, chromedriver and python3; without them needs_browser skips.
 # Returns: as lib.bash's helpers.
 #
-# One browser serves a file's tests, one after the other: its start takes seconds.
+# The tests of a file share one browser, since its start takes seconds.
 # shellcheck shell=bash
 
 BROWSER=${BATS_FILE_TMPDIR:-$BATS_TEST_TMPDIR}/browser # what is the browser's

@@ -1,14 +1,14 @@
-# corpus.bash - bad input as a table: a tree to be hurt, entries that are run one by one, and what
-# must hold after each (the oracle).
+# corpus.bash - runs tables of bad input: a tree that must not be harmed, the entries, and checks
+# after each of them (the oracle).
 #
 # Used by: corpus.bats, http_bad.bats, with `load corpus` after `load lib`.
 # Needs:   what lib.bash needs, and iconv
-# Tables:  corpus/*.txt, which say how they are written. Their words may use the caller's variables.
-# The caller has: TABLE, the file
+# Tables:  corpus/*.txt, whose heads describe the format. They may use the caller's variables.
+# The caller sets: TABLE, the file
 #                 TURN_S, the server's --request-timeout and --timeout
-#                 converse ANSWER STEP..., which does the steps, judges what is answered, and then is
-#                 the next client. Where the server has one slot, that this one is served tells that
-#                 it is done with the one before.
+#                 converse ANSWER STEP..., which takes the steps, judges the answer, and then comes
+#                 as the next client. If the server has one slot and serves that one, it has
+#                 finished with the one before.
 # Returns: as lib.bash's helpers.
 # shellcheck shell=bash
 
@@ -18,7 +18,7 @@ RUN=run_entry # or start_entry, with more slots: where entries take time, and ch
 ROOT=$BATS_TEST_TMPDIR/tree/root
 OUTSIDE=$BATS_TEST_TMPDIR/tree/outside
 
-# What a table's words may use.
+# Variables for the tables.
 # shellcheck disable=SC2034
 {
     name255=$(printf '%255s' '' | tr ' ' n)
@@ -27,7 +27,7 @@ OUTSIDE=$BATS_TEST_TMPDIR/tree/outside
     path1021=${path1020}n
 }
 
-# make_tree: what the head of the lab's table says there is, whatever was there before
+# make_tree: makes what the head of the lab's table describes, whatever was there before
 make_tree() {
     local i
     mkdir -p "$ROOT" "$OUTSIDE" || return
@@ -63,8 +63,8 @@ make_tree() {
     "$BIN/test/make_socket" "$ROOT/socket"
 }
 
-# tree_state: what shows any change to a file and to what there is, in one process. Directories
-# without their times: on some file systems an upload has a name for a while.
+# tree_state: prints all that a change to the tree would change, by one process. The times of
+# directories are left out: on some file systems an upload has a name for a while.
 tree_state() {
     find "$BATS_TEST_TMPDIR/tree" -type d -printf '%P %y %m\n' -o \
         -printf '%P %y %m %s %l %i %C@\n'
@@ -78,7 +78,7 @@ setup() {
 
 # ---- the oracle ----
 
-# changed_as THEN: the file NAME is as an entry says, and then as it was before
+# changed_as THEN: checks that the file NAME is as an entry says, and restores it
 changed_as() {
     local name=${1%%' '*} how=${1#* }
     if [ "$how" = 'is gone' ]; then
@@ -96,7 +96,7 @@ changed_as() {
     esac
 }
 
-# as_before THEN: nothing has changed, but for THEN
+# as_before THEN: nothing has changed, except as THEN says
 as_before() {
     local now name=${1%%' '*}
     now=$(tree_state)
@@ -114,7 +114,7 @@ same() {
     [ "$1" = "$2" ] || fail "the tree has changed:" "$(diff <(sort <<<"$1") <(sort <<<"$2"))"
 }
 
-# no_crash: in what the server has said since it was asked last
+# no_crash: none is in the server's output since the last call
 no_crash() {
     local line
     while IFS= read -r -u "$LOG" line; do
@@ -122,8 +122,8 @@ no_crash() {
     done
 }
 
-# judge_case THEN BEGAN_MS ANSWER STEP...: what must hold after each of an entry's cases; that nothing
-# has changed, where nothing should, is looked for once for all of them
+# judge_case THEN BEGAN_MS ANSWER STEP...: checks what must hold after each case of an entry. If
+# nothing should change, that is checked once for all cases.
 judge_case() {
     local ms
     converse "${@:3}" || return
@@ -134,7 +134,7 @@ judge_case() {
     [ -z "$1" ] || as_before "$1"
 }
 
-# Nothing that a client sent may look like a line of the server's, or move a cursor.
+# No bytes of a client may look like a line of the server, or move a cursor.
 log_is_clean() {
     refute env LC_ALL=C grep -avE '^(server|manager|sandbox)[ :]' "$SERVER_OUT" || return
     refute env LC_ALL=C grep -a "[$(printf '\001')-$(printf '\010')$(printf '\013')-$(printf '\037')$(printf '\177')]" \
@@ -174,7 +174,8 @@ has_failed() {
     BEFORE=$(tree_state)
 }
 
-# start_entry TITLE FOR THEN STEPS ANSWER: all its cases at once, beside those of other entries
+# start_entry TITLE FOR THEN STEPS ANSWER: starts all its cases at once, beside those of other
+# entries
 start_entry() {
     local N steps values=()
     eval "values=($2)"
@@ -188,7 +189,7 @@ start_entry() {
     done
 }
 
-# end_entries: of those that were started, all are over, and nothing has changed
+# end_entries: waits for all that were started; nothing may have changed
 end_entries() {
     local pid
     ((${#STARTED[@]} > 0)) || return 0
@@ -200,8 +201,8 @@ end_entries() {
     as_before ''
 }
 
-# each_entry GROUP COMMAND [TABLE]: COMMAND TITLE FOR THEN STEPS ANSWER, for every entry of it; "*" are
-# all groups
+# each_entry GROUP COMMAND [TABLE]: calls COMMAND TITLE FOR THEN STEPS ANSWER for every entry of the
+# group; "*" stands for all groups
 each_entry() {
     local line title='' for='' change='' steps='' answer=''
     while IFS= read -r line || [ -n "$line" ]; do
@@ -222,13 +223,13 @@ each_entry() {
     [ -z "$title" ] || "$2" "$title" "$for" "$change" "$steps" "$answer"
 }
 
-# run_group GROUP [TABLE]: every entry of it
+# run_group GROUP [TABLE]: runs every entry of it
 run_group() {
     each_entry "$1" "$RUN" "${2:-}"
 }
 
-# survives GROUP START...: all its entries, with the server that START starts with more options, and
-# then the server as a whole
+# survives GROUP START...: runs all its entries on the server that START starts, then checks the
+# server as a whole
 survives() {
     local - before
     set +T # bats' trap before each command, to tell of lines, takes a third of the time
@@ -246,7 +247,7 @@ survives() {
     stop_server
 }
 
-# every_group_is_run: and no line of the table is neither an entry's nor a remark
+# every_group_is_run: and each line of the table belongs to an entry or is a remark
 every_group_is_run() {
     local group
     while read -r group; do
@@ -260,7 +261,7 @@ every_group_is_run() {
 
 # ---- the oracle itself ----
 
-# notices WORDS START...: an entry on standard input, which the oracle must not let pass
+# notices WORDS START...: the oracle must not let the entry on standard input pass
 notices() {
     make_tree
     BEFORE=$(tree_state)

@@ -1,7 +1,7 @@
-# ferry.bash - what the tests of the client share: running it, and a scripted server for it.
+# ferry.bash - shared by the tests of the client: running it, and a scripted server for it.
 #
 # Used by: client*.bats, with `load ferry`, which loads lib.bash too.
-# Everything local happens in HERE. What ferry prints is in OUT and in ERR, its exit status in STATUS.
+# Local files are in HERE. ferry's output is in OUT and ERR, its exit status in STATUS.
 # shellcheck shell=bash
 
 load lib
@@ -14,7 +14,7 @@ setup() {
     here
 }
 
-# here: where a file has a setup() of its own, it calls this
+# here: for files with their own setup(), which must call it
 here() {
     HERE=$BATS_TEST_TMPDIR/here
     mkdir -p "$HERE" "$ROOT"
@@ -63,7 +63,7 @@ succeeds() {
     prints_nothing "$ERR"
 }
 
-# only_files DIR NAME...: what DIR holds, hidden files included, in the order of their bytes
+# only_files DIR NAME...: DIR holds these and nothing else, hidden files included, in byte order
 only_files() {
     local LC_ALL=C got
     shopt -s nullglob dotglob
@@ -86,7 +86,7 @@ fake() {
     read -r PORT <"$FAKE.out"
 }
 
-# Everything went as the scripted server was told to expect.
+# The scripted server has got all that it expected.
 fake_is_content() {
     wait_until "$WAIT_SECONDS" is_gone "$FAKE_PID"
     wait "$FAKE_PID" || fail "$(<"$FAKE.err")"

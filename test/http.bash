@@ -1,9 +1,9 @@
-# http.bash - what the tests of the other door share: a server with it, requests, answers.
+# http.bash - shared by the tests of HTTP: a server, requests, answers.
 #
 # Used by: the .bats files about HTTP, with `load http` after `load lib`.
 # Needs:   what lib.bash needs
 # Reads:   what lib.bash reads
-# Returns: as lib.bash's helpers. STATUS, FIELD and BODY are those of the last answer that was read.
+# Returns: as lib.bash's helpers. STATUS, FIELD and BODY are those of the last answer.
 # shellcheck shell=bash
 
 URL=             # of the root, without its slash, at the server that start_http started last
@@ -13,7 +13,7 @@ BODY_BYTES=      # how many there are
 BODY=$BATS_TEST_TMPDIR/answer.body # the file that they are in
 declare -gA FIELD=() # the fields by their names in lower case: "${FIELD[content-length]:-}"
 
-# start_http [OPTION...] [-- MAX]: start_server with both doors; sets HTTP_PORT and URL, too
+# start_http [OPTION...] [-- MAX]: start_server with --http; sets HTTP_PORT and URL, too
 start_http() {
     start_server --http 127.0.0.1:0 "$@" || return
     [[ $HTTP_PORT =~ ^[0-9]+$ ]] || fail "there is no second port: \"$HTTP_PORT\"" || return
@@ -39,7 +39,8 @@ request() {
     _check_framing "$method"
 }
 
-# answer STEP...: wire does these at the other door, and then reads an answer, to the clean end
+# answer STEP...: wire takes these steps on the HTTP port, and then reads an answer, to the clean
+# end
 answer() {
     local head=$BATS_TEST_TMPDIR/answer.head said
     said=$("$WIRE" "$HTTP_PORT" "$@" save-until '\r\n\r\n' "$head" save-rest "$BODY") || return
@@ -118,8 +119,8 @@ needs() {
     done
 }
 
-# plain_curl ARGUMENT...: curl as it is without anybody's configuration, which says only what is
-# wrong, and does not take for ever
+# plain_curl ARGUMENT...: curl without the user's configuration, silent but for errors, with a time
+# limit
 plain_curl() {
     curl -q -sS --noproxy '*' --max-time 60 "$@"
 }

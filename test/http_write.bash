@@ -1,4 +1,4 @@
-# http_write.bash - what the tests of requests that change something share.
+# http_write.bash - shared by the tests of requests that change something.
 #
 # Used by: .bats files, with `load http_write` after `load lib` and `load http`.
 # Needs:   what these need; strace(1) for steps_of
@@ -27,12 +27,12 @@ a_tree() {
 
 # ---- requests ----
 
-# put NAME FILE [FIELD...]: FILE, under this name
+# put NAME FILE [FIELD...]: uploads FILE under this name
 put() {
     request PUT "/$1" "Content-Length: $(stat -c %s "$2")" "${@:3}" -- sendfile "$2"
 }
 
-# put_chunks NAME FILE [FIELD...]: FILE is a body in chunks, as it is to be sent
+# put_chunks NAME FILE [FIELD...]: the same with a FILE that is in chunks already
 put_chunks() {
     request PUT "/$1" 'Transfer-Encoding: chunked' "${@:3}" -- sendfile "$2"
 }
@@ -58,12 +58,12 @@ tag_of() {
     TAG=${FIELD[etag]}
 }
 
-# nothing_changed BEFORE: under the root, which was so before
+# nothing_changed BEFORE: the root is as it was in BEFORE
 nothing_changed() {
     assert_eq "$(tree_sum "$ROOT")" "$1" "the tree" || fail "$(ls -lAR "$ROOT")"
 }
 
-# refused STATUS NAME [FIELD...]: in place of 100 Continue, in one line of text
+# refused STATUS NAME [FIELD...]: the answer comes in place of 100 Continue, with one line of text
 refused() {
     local length='Content-Length: 5'
     [[ " ${*:3}" != *\ Content-Length:* ]] || length='X: x'
@@ -74,7 +74,7 @@ refused() {
 
 # ---- several at once ----
 
-# begin ID NAME FILE [FIELD...]: a PUT in the background, which stops before its last byte. `finish`
+# begin ID NAME FILE [FIELD...]: a PUT in the background that stops before its last byte. `finish`
 # lets it go on, and reads the answer.
 begin() {
     local size answer=$BATS_TEST_TMPDIR/answer.$1
@@ -91,7 +91,7 @@ begin() {
         sendfile "$BATS_TEST_TMPDIR/tail.$1" save-until '\r\n\r\n' "$answer" save-rest /dev/null
 }
 
-# begin_lab ID NAME FILE: the same by the other door
+# begin_lab ID NAME FILE: the same by the lab's protocol
 begin_lab() {
     head -c -1 "$3" >"$BATS_TEST_TMPDIR/head.$1"
     tail -c 1 "$3" >"$BATS_TEST_TMPDIR/tail.$1"

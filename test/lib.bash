@@ -1,4 +1,4 @@
-# lib.bash - what the tests share: a server, clients, waiting, asserting, cleaning up.
+# lib.bash - shared by all tests: a server, clients, waiting, asserting, cleaning up.
 #
 # Used by: every .bats file, with `load lib`.
 # Needs:   bash 5, bats 1.2 or newer, coreutils, findutils, awk; setpriv for root; /proc, with the
@@ -6,7 +6,7 @@
 # Reads:   BIN        where the programs are (default: build, beside the folder test)
 #          SERVER     ferryd (default) or ferryd-threads
 #          SANITIZED  not empty: the programs are a sanitizer's, so its findings fail the test
-# Returns: a helper that does not get what it waits for says so on stderr and returns 1.
+# Returns: a helper that waits in vain says so on stderr and returns 1.
 #
 # Every wait here is for an event and has an end. Background processes are tracked: teardown()
 # kills those that are left. A test with a teardown() of its own calls clean_up in it.
@@ -18,8 +18,8 @@ BIN=${BIN:-$PROJECT/build}
 SERVER=${SERVER:-ferryd}
 SANITIZED=${SANITIZED:-}
 
-# bats before 1.4 has no folder for each test. In later ones this is the case outside of tests
-# only, and goes away with the run.
+# bats before 1.4 has no folder for each test. Later versions have none outside of tests; this one
+# is then removed after the run.
 OWN_TMPDIR=
 if [ -z "${BATS_TEST_TMPDIR:-}" ]; then
     OWN_TMPDIR=$(mktemp -d "${BATS_RUN_TMPDIR:-${BATS_TMPDIR:-/tmp}}/ferry.XXXXXX")
@@ -38,8 +38,8 @@ SERVER_STATUS=  # how it ended, from wait_server
 SERVER_OUT=$BATS_TEST_TMPDIR/server.out
 SERVER_ERR=$BATS_TEST_TMPDIR/server.err
 SERVER_OPTIONS=() # go before those given to start_server
-# A client that a test holds must not be ended by the server's own defaults, nor what a test waits
-# for be brought about by them. A test of these sets DEFAULTS; a test's own --timeout counts.
+# The server's default time limits must not end a client that a test holds, and must not cause what
+# a test waits for. A test of these limits sets DEFAULTS. A test's own --timeout overrides these.
 PATIENCE=(--timeout 600 --request-timeout 600)
 DEFAULTS=       # not empty: the server's own
 SERVER_PREFIX=() # goes before the server's command: (strace -f -o FILE), (unprivileged), ...
@@ -62,8 +62,8 @@ fail() {
     return 1
 }
 
-# refute COMMAND...: fails when COMMAND succeeds, or cannot be run. (A bare `!` fails no test, unless
-# it is last.)
+# refute COMMAND...: fails when COMMAND succeeds, or cannot be run. (A bare `!` fails no test,
+# unless it is last.)
 refute() {
     local status=0
     "$@" || status=$?
@@ -126,12 +126,12 @@ wait_until() {
             fail "not within $seconds s: $*"
             return 1
         fi
-        # What has not come at once is looked for less often: looking takes processor time, too.
+        # After a while it looks less often, since looking takes processor time, too.
         if ((++tries < 20)); then _nap "$POLL_SECONDS"; else _nap "$LATE_POLL_SECONDS"; fi
     done
 }
 
-# _nap SECONDS: as sleep(1), without a process for it: nobody ever writes into that FIFO
+# _nap SECONDS: like sleep(1), but without a process: it reads from a FIFO that stays empty
 _nap() {
     local fifo=$BATS_TEST_TMPDIR/nap
     [ -p "$fifo" ] || mkfifo "$fifo" 2>/dev/null || [ -p "$fifo" ] || return
@@ -170,7 +170,7 @@ is_gone() {
     ! is_alive "$1"
 }
 
-# What costs most in these tests is forking; what follows is asked often, and read without.
+# Forking costs most in these tests. The following are called often, so they do not fork.
 
 # _stat PID: sets STATE, PARENT and NAME (proc_pid_stat(5)); fails when there is no such process
 _stat() {
@@ -184,15 +184,15 @@ _stat() {
     NAME=${stat%) *}
 }
 
-# _children PID: sets CHILDREN to those it has, zombies included, in the order of their birth
+# _children PID: sets CHILDREN to its children, zombies included, in the order of their birth
 _children() {
     local line=
     read -r line 2>/dev/null <"/proc/$1/task/$1/children" || true
     read -ra CHILDREN <<<"$line"
 }
 
-# _family PID...: sets FAMILY to those of them that descend from the test's shell, and to all that
-# descend from these, parents before their children. A pid that was used again is not ours.
+# _family PID...: sets FAMILY to those of them that descend from the test's shell, and to all their
+# descendants, parents before their children. (A pid may have been used again by a stranger.)
 _family() {
     local pid i
     FAMILY=()
@@ -259,8 +259,8 @@ processes_only() {
 }
 
 # start_server [OPTION...] [-- MAX]: serves ROOT, on a free port; sets PORT and SERVER_PID.
-# Returns once the server has said that it listens. A sanitizer's runtime needs what the sandbox
-# forbids; a test's own --sandbox comes later, and counts.
+# Returns when the server listens. With a sanitizer the sandbox is off, because it forbids what the
+# runtime needs. A test's own --sandbox comes later, and overrides this.
 start_server() {
     local options=()
     [ -n "$DEFAULTS" ] || options=("${PATIENCE[@]}")
@@ -282,9 +282,9 @@ start_server() {
     _find_server
 }
 
-# Runs the server with these arguments and reads PORT from its ready fd, and with --http HTTP_PORT: a
-# FIFO whose only writer it is, so that a server that dies ends the wait. It inherits no fd of bats
-# but 3, replaced.
+# Runs the server with these arguments and reads PORT from its ready fd, and with --http HTTP_PORT:
+# a FIFO whose only writer it is, so that a server that dies ends the wait. It inherits no fd of
+# bats but 3, replaced.
 _launch() {
     local fifo=$BATS_TEST_TMPDIR/ready both reader writer
     [ -p "$fifo" ] || mkfifo "$fifo" || return
@@ -300,14 +300,14 @@ _launch() {
     read -r -t "$WAIT_SECONDS" -u "$reader" PORT || true
     # shellcheck disable=SC2034 # for the caller
     [[ " $*" != *" --http"[\ =]* ]] || read -r -t "$WAIT_SECONDS" -u "$reader" HTTP_PORT || true
-    # And then closes it: who counts the server's descriptors must not count that one. (What goes
-    # before the server's command may keep it.)
+    # Then closes it, so that it does not count as one of the server's descriptors. (A prefix before
+    # the server's command may keep it.)
     ((${#SERVER_PREFIX[@]} > 0)) || read -r -t "$WAIT_SECONDS" -u "$reader" _ || true
     exec {reader}<&-
 }
 
-# The job itself, or below a prefix the first process with the server's name. Called when the
-# server is ready, so it has its name, and no worker yet.
+# The job itself, or, with a prefix, the first process with the server's name. It is called when the
+# server is ready, which then has its name, and no worker yet.
 _find_server() {
     local name=${FERRYD##*/}
     SERVER_PID=$SERVER_JOB
@@ -316,8 +316,8 @@ _find_server() {
     SERVER_PID=$NAMED
 }
 
-# Waits for the server to end by itself, or by a signal the test sent; sets SERVER_STATUS. Not
-# below `run`, nor are its callers: a subshell cannot wait for its parent's child.
+# Waits until the server ends, by itself or by a signal of the test; sets SERVER_STATUS. Do not call
+# this or its callers by `run`: a subshell cannot wait for its parent's child.
 wait_server() {
     wait_until "$STOP_SECONDS" is_gone "$SERVER_JOB" || return
     SERVER_STATUS=0
@@ -359,7 +359,7 @@ _workers() {
     done
 }
 
-# workers [live]: those, one a line; `live`: without those that have ended and are not reaped
+# workers [live]: prints these, one a line; `live`: without those that have ended and are not reaped
 workers() {
     local pid
     _workers
@@ -369,7 +369,7 @@ workers() {
     done
 }
 
-# The pids of workers that have ended and are not reaped.
+# Prints the pids of workers that have ended and are not reaped.
 zombies() {
     local pid
     _workers
@@ -394,8 +394,8 @@ needs_strace() {
     export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0
 }
 
-# whole_calls FILE: what `strace -f -o FILE` has written, each call in one line. There, a call during
-# which something was heard of another process is in two: "<unfinished ...>", "<... CALL resumed>".
+# whole_calls FILE: prints what `strace -f -o FILE` has written, each call in one line. strace
+# splits a call if another process is traced meanwhile: "<unfinished ...>", "<... CALL resumed>".
 whole_calls() {
     awk '
         / <unfinished \.\.\.>$/ { sub(/ *<unfinished \.\.\.>$/, ""); begun[$1] = $0; next }
@@ -404,13 +404,13 @@ whole_calls() {
         END { for (pid in begun) print begun[pid] }' "$1"
 }
 
-# look_inside: strace shows what the addresses that the next servers pass lead to, and /proc/PID/fd
-# of them can be read, which their sandbox allows to root only: so it is off for everybody else.
+# look_inside: makes strace show bytes in place of addresses for the next servers, and makes their
+# /proc/PID/fd readable. The sandbox allows both only to root, so for all other users it is off.
 look_inside() {
     [ "$EUID" -eq 0 ] || SERVER_OPTIONS+=(--sandbox=off)
 }
 
-# fds_of PID: what its descriptors lead to, "NUMBER TARGET" in a line each, by number
+# fds_of PID: prints what its descriptors lead to, each in a line "NUMBER TARGET", by number
 fds_of() {
     [ -r "/proc/$1/fd" ] || fail "/proc/$1/fd cannot be read (look_inside?)" || return
     find "/proc/$1/fd" -mindepth 1 -printf '%f %l\n' | sort -n
@@ -425,8 +425,8 @@ fd_count() {
 
 # ---- clients that hold a slot ----
 
-# hold ID...: for each a client that connects, waits for READY, and then keeps its slot. Returns
-# when it is connected, so that several stand in line in this order.
+# hold ID...: starts a client for each, which connects, waits for READY, and then keeps its slot.
+# Returns when all are connected, so that they stand in line in this order.
 hold() {
     local id base
     for id in "$@"; do
@@ -470,7 +470,7 @@ release() {
     done
 }
 
-# A client that ends will say nothing more: no use in waiting then.
+# A client that has ended says nothing more, so do not wait for it.
 _hold_says() {
     local base=$BATS_TEST_TMPDIR/hold.$1
     wait_until "$WAIT_SECONDS" _says_or_gone "$base.out" "$2" "${HELD[$1]}" 2>/dev/null || true
@@ -503,7 +503,7 @@ says() {
     fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
 }
 
-# succeeds ID: waits for the client's end; every step must have gone well
+# succeeds ID: waits for the client's end; every step must have succeeded
 succeeds() {
     wait_until "$STOP_SECONDS" is_gone "${TOLD[$1]}" || return
     wait "${TOLD[$1]}" || fail "client $1: $(cat "$BATS_TEST_TMPDIR/client.$1.err")"
@@ -511,7 +511,7 @@ succeeds() {
 
 # ---- requests, byte by byte ----
 
-# wire_get NAME OUTFILE: a backslash in NAME is one, though an escape to wire
+# wire_get NAME OUTFILE: a backslash in NAME is taken as it is, though wire has escapes
 wire_get() {
     "$WIRE" "$PORT" expect READY send "GET ${1//\\/\\\\}\n" expect OK send READY \
         learn-size send OK save @ "$2" expect DONE eof
@@ -525,8 +525,10 @@ wire_put() {
 
 # ---- without privileges ----
 
-# unprivileged COMMAND...: as nobody when we are root, whom no file mode stops. A program given by
-# its path is copied to where nobody can reach it. Also good as SERVER_PREFIX=(unprivileged).
+# unprivileged COMMAND...: runs it as the user nobody when we are root, because no file mode stops
+# root.
+# A program given by its path is copied to where that user can reach it. Works as
+# SERVER_PREFIX=(unprivileged), too.
 unprivileged() {
     local program=$1
     shift
@@ -544,8 +546,8 @@ _public_copy() {
     printf '%s' "$copy"
 }
 
-# make_readable PATH: nobody can read PATH, below BATS_TEST_TMPDIR; skips the test where the way
-# there is closed further up
+# make_readable PATH: lets the user nobody read PATH, below BATS_TEST_TMPDIR; skips the test if a
+# folder further up is closed
 make_readable() {
     local at=$1 top=${BATS_RUN_TMPDIR:-$BATS_TEST_TMPDIR}
     chmod a+rX -- "$at" || return
@@ -562,9 +564,9 @@ make_readable() {
 
 USERS= # a process in the user namespace that the others belong to
 
-# own_network: a network namespace, also for an ordinary user where the kernel lets them; sets
-# NETWORK, a process in it, and INSIDE, what goes before a command that is to run there. What one
-# test makes can be joined together. Skips the test where there can be none.
+# own_network: makes a network namespace, also for an ordinary user if the kernel allows it. Sets
+# NETWORK, a process in it, and INSIDE, which goes before a command that is to run there. A test can
+# make several and connect them. Skips the test if there can be none.
 own_network() {
     local as=()
     command -v ip unshare nsenter >/dev/null || skip "needs ip, unshare and nsenter"
@@ -580,7 +582,7 @@ own_network() {
     INSIDE=(nsenter "${as[@]:1}" "--net=/proc/$NETWORK/ns/net")
 }
 
-# _sleeper COMMAND...: a process that COMMAND has put where it belongs
+# _sleeper COMMAND...: a sleeping process that COMMAND has put into its place
 _sleeper() {
     "$@" sleep 600 3>&- 4>&- &
     SLEEPER=$!
@@ -588,7 +590,7 @@ _sleeper() {
     wait_until 5 _has_line "/proc/$SLEEPER/comm" sleep
 }
 
-# has_localhost: skips the test, or what is left of it, where that name has no address
+# has_localhost: skips the test, or the rest of it, if that name has no address
 has_localhost() {
     getent ahosts localhost >/dev/null || skip "localhost is no name here (/etc/hosts)"
 }
@@ -603,13 +605,13 @@ clean_up() {
         echo "the server said on stderr:"
         tail -n 50 "$SERVER_ERR"
     fi
-    # Or bats, as an ordinary user, cannot remove what a test has made read-only.
+    # Otherwise bats, as an ordinary user, could not remove what a test has made read-only.
     [ "$EUID" -eq 0 ] || chmod -R u+rwX "$BATS_TEST_TMPDIR" 2>/dev/null || true
     [ -z "$OWN_TMPDIR" ] || rm -rf "$OWN_TMPDIR"
     return "$status"
 }
 
-# A worker that a sanitizer ends would look to its client like any other crash.
+# When a sanitizer ends a worker, its client sees no more than a lost connection.
 _sanitizer_is_silent() {
     local found
     [ -n "$SANITIZED" ] && [ -z "$EXPECT_CRASH" ] && [ -s "$SERVER_ERR" ] || return 0

@@ -1,27 +1,27 @@
-# steps.bash - what a worker does to files and says, one call after the other, as strace(1) tells it.
+# steps.bash - reads from strace(1), call by call, what a worker does to files and what it says.
 #
 # Used by: durable.bats and http_write.bash, with `load steps` after `load lib`.
 # Needs:   strace(1); look_inside first.
 # shellcheck shell=bash
 
-# Whatever writes a file, makes it durable, changes a name, or speaks to the client.
+# All calls that write a file, make it durable, change a name, or speak to the client.
 STEP_CALLS='?write,?writev,?pwrite64,?pwritev,?pwritev2,?splice,?copy_file_range,?sendfile'
 STEP_CALLS+=',?fsync,?fdatasync,?sync,?syncfs,?sync_file_range,?msync,?mkdir,?mkdirat'
 STEP_CALLS+=',?link,?linkat,?rename,?renameat,?renameat2,?unlink,?unlinkat,?sendto,?sendmsg'
 
-# trace_steps LOG [STRACE-OPTION...]: the next server is under strace, which keeps LOG.ID for each
-# process or thread: so each log is in order, and no call is split over two lines
+# trace_steps LOG [STRACE-OPTION...]: runs the next server under strace, which writes LOG.ID for
+# each process or thread, so that each log is in order, and no call is split over two lines
 trace_steps() {
     # shellcheck disable=SC2034 # start_server reads it
     SERVER_PREFIX=(env ASAN_OPTIONS=detect_leaks=0 strace -ff -y -s 16 -o "$1"
         -e trace="$STEP_CALLS" "${@:2}")
 }
 
-# steps_in LOG: the steps of that process or thread, in order: write, name (link), rename, unlink,
-# mkdir, fsync-file, fsync-dir=PATH (below the root: ., dir, or of those in dir that are called a, b
-# or c), other-sync; and what it says: DONE, ERROR, the status of an HTTP answer. A step that failed
-# ends in !. The same step many times in a row counts once, unless it failed. That a name is taken is
-# no failure: it is how one finds out.
+# steps_in LOG: prints the steps of that process or thread, in order: write, name (link), rename,
+# unlink, mkdir, fsync-file, fsync-dir=PATH (below the root: ., dir, or of those in dir that are
+# called a, b or c), other-sync; and what it says: DONE, ERROR, the status of an HTTP answer. A step
+# that failed ends in !. The same step many times in a row counts once, unless it failed. That a
+# name is taken is no failure: it is how one finds out.
 steps_in() {
     awk -v root="$(realpath "$ROOT")" '
         function path(line) { line = $0; sub(/^[^<]*</, "", line); sub(/>.*/, "", line); return line }
