@@ -51,7 +51,7 @@ TOP     = top_main snapshot screen
 COMMON_OBJ = $(COMMON:%=$(BUILD)/common/%.o)
 SERVER_OBJ = $(SERVER:%=$(BUILD)/server/%.o) $(MANAGER:%=$(BUILD)/manager/%.o) \
              $(RECORD:%=$(BUILD)/record/%.o) $(SESSION:%=$(BUILD)/session/%.o) $(COMMON_OBJ)
-# Linked behind all others, so that a client of the lab's protocol touches none of their pages.
+# Linked behind all others: so a client of the lab's protocol touches no page on their account.
 HTTP_OBJ   = $(HTTP:%=$(BUILD)/session/http/%.o)
 WORKER_OBJ = $(BUILD)/manager/worker_fork.o $(BUILD)/manager/worker_thread.o
 CLIENT_OBJ = $(CLIENT:%=$(BUILD)/client/%.o) $(COMMON_OBJ)
