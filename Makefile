@@ -236,14 +236,14 @@ SERVERS ?= ferryd ferryd-threads
 ONCE_BESIDE ?= $(firstword $(SERVERS))
 RESULTS  = $(BUILD)/results
 # Tests of the scripts, the documents and the tests themselves: `make test-house`.
-HOUSE_TESTS   = bench borders commands compare debugging documents ensure figures hardening http_doc lab_guide ladder lib links manpages negative_controls pictures portability readme timeline variants
+HOUSE_TESTS   = bench borders check_answers commands compare debugging documents ensure figures hardening http_doc lab_guide ladder lib links manpages negative_controls pictures portability readme timeline variants
 PROGRAM_TESTS = $(filter-out $(HOUSE_TESTS),$(patsubst test/%.bats,%,$(sort $(wildcard test/*.bats))))
 TESTS    = $(PROGRAM_TESTS)
 # Tests that need a browser, or other large programs in front of the server. One build is enough for
 # them.
 HEAVY_TESTS = http_page http_proxies
 # The slowest start first, so that none of them is left running alone at the end.
-SLOW     = negative_controls http_page slow_readers compare http_bad corpus hostile_clients sizes sandbox limits fallback
+SLOW     = negative_controls lab_guide http_page slow_readers compare http_bad corpus hostile_clients sizes sandbox limits fallback
 IN_ORDER = $(filter $(TESTS),$(SLOW)) $(filter-out $(SLOW),$(TESTS))
 tagged   = $(patsubst test/%.bats,%,$(shell grep -slx '. Runs on: $(1)' test/*.bats))
 PROCESS_TESTS := $(call tagged,ferryd)
