@@ -257,7 +257,7 @@ tests_for = $(filter-out $(if $(filter $(ONCE_BESIDE),$(1)),,$(CLIENT_TESTS)),$(
 TAPS = $(foreach test,$(IN_ORDER),$(foreach server,$(SERVERS),$(patsubst %,$(RESULTS)/$(server)/%.tap,\
          $(filter $(test),$(call tests_for,$(server))))))
 # A file that hangs is a failure, not a wait.
-TEST_SECONDS ?= 600
+TEST_SECONDS ?= 1200
 
 ifneq ($(filter test test-house test-heavy test-run sanitize asan tsan coverage,$(MAKECMDGOALS)),)
 ifeq ($(shell command -v bats 2>/dev/null),)
