@@ -425,4 +425,6 @@ each() {
     assert_contains "$page" "ss -tln 'sport = :9000'"
     assert_contains "$page" "ps -o pid,stat,args --ppid"
     assert_contains "$page" "build/ladder/4-queue-and-cap 9000 2"
+    assert_contains "$page" "kill -STOP \$server; pkill -P \$server"
+    assert_contains "$page" "kill -CONT \$server"
 }
