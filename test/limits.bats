@@ -423,6 +423,6 @@ wrong() {
     for option in --max-size --read-only --no-delete --no-overwrite; do
         assert_contains "$help" " $option "
     done
-    assert_contains "$help" "--request-timeout SECS for each of a client's turns before the data (default 10)"
-    assert_contains "$help" "--min-rate BYTES a second, on average after 10 s of data; 0 for none (default 512)"
+    assert_contains "$help" "--request-timeout SECS end a session if one of the client's turns before the data takes longer (default 10)"
+    assert_contains "$help" "--min-rate BYTES end a transfer that, after its first 10 s, moves fewer bytes a second on average; 0: no limit (default 512)"
 }

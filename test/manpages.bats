@@ -107,7 +107,7 @@ not_with_inetd_agree() {
     paged=$(section 'BEHIND A SUPERVISOR' "$1" | awk '/^cannot be given/ { inside = 1 }
         /are wrong usage/ { exit } inside && $1 == ".Fl" { print "-" $2 }' | sort)
     assert_contains "$paged" --ready-fd || return
-    assert_eq "$paged" "$("$BIN/ferryd" --help | awk '/Without/ { inside = 1 } / -v, / { exit } inside' |
+    assert_eq "$paged" "$("$BIN/ferryd" --help | awk '/PORT, MAX,/ { inside = 1 } / -v, / { exit } inside' |
         grep -oE -- '--[a-z-]+' | sort)" "what --help says" || return
     local option
     for option in $paged; do

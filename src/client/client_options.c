@@ -19,25 +19,25 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
     {"--output", "FILE",
      "GET: write here; - is standard output\n"
      "PUT: the name on the server\n"
-     "DIR/: put each FILE there, under its last name",
+     "DIR/: put each FILE there, under the last part of its name",
      CMDLINE_TEXT, .letter = 'o', .at = AT(output)},
-    {"--quiet", NULL, "no progress and no word about waiting", CMDLINE_FLAG, .letter = 'q',
+    {"--quiet", NULL, "print no progress, and nothing about waiting", CMDLINE_FLAG, .letter = 'q',
      .at = AT(quiet)},
-    {"--silent", NULL, "nothing but errors", CMDLINE_FLAG, .letter = 's', .at = AT(silent)},
-    {"--jobs", "N", "this many at once, when several files are named (default 1)", CMDLINE_NUMBER,
+    {"--silent", NULL, "print nothing but errors", CMDLINE_FLAG, .letter = 's', .at = AT(silent)},
+    {"--jobs", "N", "move this many at once if several files are named (default 1)", CMDLINE_NUMBER,
      .letter = 'j', .at = AT(jobs), .min = 1, .max = JOBS_MAX},
-    {"--wait", "SECS", "give up if the server's READY takes longer (default: wait)",
+    {"--wait", "SECS", "give up if the server's READY takes longer than this (default: wait)",
      CMDLINE_SECONDS, .letter = 'w', .at = AT(wait_ms)},
     {"--timeout", "SECS",
      "give up if, after READY, the server neither answers nor moves a byte for this long; "
      "0: never (default 60)",
      CMDLINE_LIMIT, .letter = 't', .at = AT(timeout_ms)},
     {"--connect-timeout", "SECS",
-     "give up an address that does not answer for this long; 0: when the kernel does "
+     "give up on an address that does not answer for this long; 0: when the kernel does "
      "(default 10)",
      CMDLINE_LIMIT, .at = AT(connect_ms)},
     {"--bare", NULL,
-     "send requests without a newline at their end, for servers that take it for a part "
+     "send requests without a newline at the end, for servers that take it for a part "
      "of the name",
      CMDLINE_FLAG, .at = AT(bare)},
     {"--help", NULL, "print this and exit", CMDLINE_HELP, .letter = 'h'},
@@ -50,9 +50,9 @@ static const struct cmdline cmdline = {
     .about = "Get files from a ferryd server, put files there, or delete them there.\n"
              "\n"
              "  GET FILE...           fetch each FILE into the current directory\n"
-             "  PUT FILE...           store each local FILE under its last name\n"
+             "  PUT FILE...           store each local FILE under the last part of its name\n"
              "  DEL FILE...           delete each FILE on the server\n",
-    .notes = "A file gets its name only when it has come whole; until then the old one stays.\n"
+    .notes = "A file gets its name only when all of it has come; until then the old one stays.\n"
              "Exit status: 0 done, 1 failed, 2 wrong usage.\n",
     .options = table,
 };

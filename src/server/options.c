@@ -201,7 +201,8 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
      .at = AT(root)},
     {"--bind", "ADDR", "listen on ADDR only (default: every address, IPv4 and IPv6)", CMDLINE_TEXT,
      .letter = 'b', .at = AT(bind), NOT_WITH_INETD("the supervisor is the one that listens")},
-    {"--queue", "N", "clients that may wait (default 1024); beyond that the kernel's backlog",
+    {"--queue", "N",
+     "how many clients may wait (default 1024); further ones wait in the kernel's backlog",
      CMDLINE_NUMBER, .letter = 'q', .at = AT(policy.max_pending), .min = 1, .max = PENDING_MAX,
      NOT_WITH_INETD("there is no queue")},
     {"--timeout", "SECS", "end a session that moves no byte for this long (default 30)",
@@ -214,8 +215,9 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
      "none: it is whole, but a power cut may lose it",
      CMDLINE_OWN, .at = AT(session.durable), .read = read_sync},
 
-    {"--user", "NAME[:GROUP]", "once listening, become this user in a chroot of DIR (needs root)",
-     CMDLINE_TEXT, .letter = 'u', .at = AT(user), .section = true},
+    {"--user", "NAME[:GROUP]",
+     "once the port is bound, become this user in a chroot of DIR (needs root)", CMDLINE_TEXT,
+     .letter = 'u', .at = AT(user), .section = true},
     {"--sandbox", "=auto|require|off",
      "confine the server and every worker: with what the kernel offers (default), with "
      "all of it, not at all",
@@ -223,29 +225,34 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
     {"--allow", "ADDR[/BITS]", "serve these addresses only; may be repeated", CMDLINE_OWN,
      .at = AT(policy.allowed), .read = read_allow},
     {"--per-source", "N",
-     "at most N clients at once from one IPv4 address or IPv6 /64, and a quarter of the queue",
+     "at most N clients at once from one IPv4 address or IPv6 /64, which gets at most a quarter of "
+     "the queue",
      CMDLINE_NUMBER, .at = AT(policy.per_source), .min = 1, .max = RUNNING_MAX,
      NOT_WITH_INETD("it sees one client only, and the supervisor counts them")},
-    {"--request-timeout", "SECS", "for each of a client's turns before the data (default 10)",
+    {"--request-timeout", "SECS",
+     "end a session if one of the client's turns before the data takes longer (default 10)",
      CMDLINE_SECONDS, .at = AT(session.turn_ms), .min = 1},
-    {"--min-rate", "BYTES", "a second, on average after 10 s of data; 0 for none (default 512)",
+    {"--min-rate", "BYTES",
+     "end a transfer that, after its first 10 s, moves fewer bytes a second on average; 0: no "
+     "limit "
+     "(default 512)",
      CMDLINE_BYTES, .at = AT(session.min_rate)},
-    {"--max-size", "BYTES", "of an upload; K, M, G and T may follow", CMDLINE_BYTES,
-     .at = AT(session.max_size)},
+    {"--max-size", "BYTES", "refuse larger uploads; K, M, G or T may follow the number",
+     CMDLINE_BYTES, .at = AT(session.max_size)},
     {"--read-only", NULL, "refuse PUT and DEL", CMDLINE_FLAG, .at = AT(session.read_only)},
     {"--no-delete", NULL, "refuse DEL", CMDLINE_FLAG, .at = AT(session.no_delete)},
-    {"--no-overwrite", NULL, "refuse PUT of a file that is there", CMDLINE_FLAG,
+    {"--no-overwrite", NULL, "refuse PUT of a file that exists", CMDLINE_FLAG,
      .at = AT(session.no_overwrite)},
-    {"--make-directories", NULL, "let PUT make the directories that are missing, and MKCOL any",
+    {"--make-directories", NULL, "let PUT make missing directories, and MKCOL new ones",
      CMDLINE_FLAG, .at = AT(session.make_directories), .not_with = "--read-only",
      .because = "that refuses whatever would be put there"},
 
     {"--http", "[ADDR:]PORT",
-     "listen for HTTP, too: for curl and browsers; without ADDR where --bind says", CMDLINE_OWN,
-     .at = AT(http), .read = read_http, .section = true,
+     "listen for HTTP as well, for curl and browsers; without ADDR, at the addresses of --bind",
+     CMDLINE_OWN, .at = AT(http), .read = read_http, .section = true,
      NOT_WITH_INETD("the supervisor is the one that listens")},
     {"--http-host", "NAME",
-     "a name of this machine, besides its own, for which HTTP is answered; may be repeated",
+     "another name of this machine under which HTTP clients may reach it; may be repeated",
      CMDLINE_OWN, .at = AT(session.http_names), .read = read_http_host,
      NOT_WITH_INETD("there is no HTTP then")},
 
@@ -256,17 +263,17 @@ static const struct cmdline_option table[CMDLINE_ROWS] = {
      .at = AT(record.board),
      NOT_WITH_INETD("the process that talks to the client would hold the file")},
 
-    {"--tick-only", NULL, "look at workers and clients once a second only", CMDLINE_FLAG,
+    {"--tick-only", NULL, "look at workers and clients only once a second", CMDLINE_FLAG,
      .at = AT(policy.tick_only), .section = true, NOT_WITH_INETD("there is nobody to look at")},
     {"--ready-fd", "FD",
-     "once listening, write \"PORT\\n\" to FD, the one of --http in a second line, and close it",
+     "once listening, write \"PORT\\n\" to FD, and that of --http in a second line; then close FD",
      CMDLINE_OWN, .at = AT(ready_fd), .read = read_ready_fd,
      NOT_WITH_INETD("the supervisor is the one that listens")},
     {"--inetd", NULL,
      "serve the one client that is connected to descriptors 0 and 1, and exit: for tcpserver, "
-     "socat, xinetd, inetd, systemd; what is printed goes to standard error. Without PORT, MAX, "
+     "socat, xinetd, inetd, systemd; what is printed goes to standard error. Not with PORT, MAX, "
      "--bind, --queue, --grace, --per-source, --http, --http-host, --ledger, --board, --tick-only "
-     "and --ready-fd",
+     "or --ready-fd",
      CMDLINE_FLAG, .at = AT(inetd)},
     {"--verbose", NULL,
      "print what clients do; twice: the manager's decisions too, with times and ids", CMDLINE_COUNT,
@@ -282,7 +289,7 @@ static const char synopsis[] = "[OPTION]... PORT [MAX]";
     "Serve the files of a directory over TCP: GET, PUT and DEL, one " worker " per client.\n"      \
     "\n"                                                                                           \
     "  PORT                  listen here; 0 picks a free port (see --ready-fd and -v)\n"           \
-    "  MAX                   clients served at once, the others wait in line (default 5)\n"
+    "  MAX                   clients served at once; the others queue (default 5)\n"
 
 static const char notes[] =
     "Anybody who can reach PORT may read, replace and delete the files in DIR: the\n"

@@ -24,7 +24,7 @@ struct top_options {
 };
 
 static const struct cmdline_option table[CMDLINE_ROWS] = {
-    {"--once", NULL, "print one frame and exit", CMDLINE_FLAG,
+    {"--once", NULL, "print one picture and exit", CMDLINE_FLAG,
      .at = offsetof(struct top_options, once)},
     {"--help", NULL, "print this and exit", CMDLINE_HELP, .letter = 'h'},
     {"--version", NULL, "print the version and exit", CMDLINE_VERSION, .letter = 'V'},
