@@ -106,14 +106,14 @@ serves_nothing_below() {
     grep -F "$(uname -sr), $(uname -m), $(getconf _NPROCESSORS_ONLN) cores" "$REPORT"
 }
 
-@test "a freed place is empty for long only where the server sleeps" {
+@test "a freed slot is empty for long only where the server sleeps" {
     is_median refill_us tick -ge 100000
     is_median refill_us fork -lt 100000
     is_median refill_us threads -lt 100000
     ! has_python || is_median refill_us lab -ge 100000
 }
 
-@test "a server that sleeps serves its few places once a second, the others many times more" {
+@test "a server that sleeps serves its few slots once a second, the others many times more" {
     is_median per_second_1 tick -le 2
     is_median per_second_5 tick -le 20
     is_median per_second_1 fork -ge 20
