@@ -1,7 +1,7 @@
 /* 2-fork.c PORT - serves the files of this directory, with a child process for each client.
  *
  * New: fork(). The child serves and exits; the parent accepts the next client at once. Each closes
- *      the descriptor that is the other's business.
+ *      the descriptor that only the other one needs.
  * Question: a child has exited. What is left of it, and for how long? (See 3-waitpid.c.) */
 #include <endian.h>
 #include <err.h>

@@ -1,8 +1,8 @@
-/* 4-queue-and-cap.c PORT [MAX] - serves at most MAX clients at once; the others wait in line.
+/* 4-queue-and-cap.c PORT [MAX] - serves at most MAX clients at once; the others wait in a queue.
  *
  * New: a queue, a cap, and one loop, the lab's: reap; start the next one; or else wait a second.
  * Questions for src/manager/manager.c: How long can a slot stay empty? What if fork() fails, or a
- *      client in line has left? What does a child hold that is not its own? Who hears Ctrl-C? */
+ *      waiting client has left? What does a child hold that is not its own? Who hears Ctrl-C? */
 #include <endian.h>
 #include <err.h>
 #include <fcntl.h>
