@@ -196,7 +196,7 @@ static int check_output(const struct client_options *options)
         return -1;
     }
     if (options->name_count > 1 && !options->into) {
-        log_error("--output %s is no directory, so it goes with one FILE, not with %zu",
+        log_error("--output %s is not a directory, so it goes with one FILE, not with %zu",
                   options->output, options->name_count);
         return -1;
     }

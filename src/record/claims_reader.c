@@ -22,7 +22,7 @@ static const struct {
     [EEXIST] = {"EEXIST", "there is one already"},
     [EXDEV] = {"EXDEV", "outside of the root"},
     [ENODEV] = {"ENODEV", "no such device"},
-    [ENOTDIR] = {"ENOTDIR", "a part of the path is no directory"},
+    [ENOTDIR] = {"ENOTDIR", "a part of the path is not a directory"},
     [EISDIR] = {"EISDIR", "not a regular file"},
     [EINVAL] = {"EINVAL", "invalid argument"},
     [ENFILE] = {"ENFILE", "too many open files in the system"},

@@ -150,7 +150,7 @@ static const char *take_address(struct http_door *door, const char *text, size_t
     memcpy(door->address, text, len);
     door->address[len] = '\0';
     if (brackets)
-        return is_address(AF_INET6, door->address) ? NULL : "that is no IPv6 address";
+        return is_address(AF_INET6, door->address) ? NULL : "that is not an IPv6 address";
     if (is_address(AF_INET6, door->address))
         return "an IPv6 address goes in brackets, as in [::1]:8000";
     return is_address(AF_INET, door->address) || is_host_name(text, len)

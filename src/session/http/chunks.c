@@ -65,7 +65,7 @@ static void in_size(struct http_chunks *chunks, char c)
     } else if (c == ' ' || c == '\t') {
         chunks->state = BEFORE_EXTENSION;
     } else {
-        fail(chunks, "the size of a chunk is no number");
+        fail(chunks, "the size of a chunk is not a number");
     }
 }
 
@@ -74,7 +74,7 @@ static void before_extension(struct http_chunks *chunks, char c)
     if (c == ';')
         chunks->state = IN_EXTENSION;
     else if (c != ' ' && c != '\t')
-        fail(chunks, "the size of a chunk is no number");
+        fail(chunks, "the size of a chunk is not a number");
 }
 
 static void end_size(struct http_chunks *chunks, char c)

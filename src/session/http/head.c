@@ -163,7 +163,7 @@ static void in_method(struct http_head *head, unsigned char c)
     if (c == ' ')
         head->method = find_method(head->text + end_word(head, IN_TARGET));
     else if (!is_token(c))
-        refuse(head, 400, "the method is no token");
+        refuse(head, 400, "the method is not a token");
     else if (head->len - head->word > METHOD_MAX)
         refuse(head, 501, "this method is not known here");
 }
@@ -232,7 +232,7 @@ static void in_name(struct http_head *head, unsigned char c)
     else if (is_blank((char)c))
         refuse(head, 400, "there is a blank before a colon");
     else if (!is_token(c))
-        refuse(head, 400, "the name of a field is no token");
+        refuse(head, 400, "the name of a field is not a token");
 }
 
 /* The value is the bytes from `word` up to the CR that has been read, without blanks around it. */
@@ -400,7 +400,7 @@ static unsigned read_length(const char *text, uint64_t *length, const char **wro
     bool too_large = false;
 
     *length = 0;
-    *wrong = "the Content-Length is no number";
+    *wrong = "the Content-Length is not a number";
     if (*text == '\0')
         return 400;
     for (; *text != '\0'; text++) {
