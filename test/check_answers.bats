@@ -25,6 +25,7 @@ END
     hand_in 4 "$(solution 4)"
     hand_in 4-again "$(solution 4)"
     hand_in 99 "$(solution 4)"
+    ln -s /nowhere "$HANDED_IN/11.patch"
     check "$HANDED_IN"
     assert_eq "$status" 1
     says 1 wrong
@@ -47,9 +48,11 @@ END
     assert_contains "$output" "it changes new, which is not part of an answer"
     says 10 "does not apply"
     assert_contains "$output" "it changes test/lib.bash, which is not part of an answer"
+    says 11 "does not apply"
+    grep -q "^        .*: No such file" <<<"$output"
     assert_contains "$output" "not the answer to an exercise: $HANDED_IN/99.patch"
     line=$(tail -n 1 <<<"$output")
-    assert_contains "$line" "exercises; right: 1, wrong: 1, does not apply: 5, does not compile: 1,"
+    assert_contains "$line" "exercises; right: 1, wrong: 1, does not apply: 6, does not compile: 1,"
     assert_eq "$(find "$PLACE" -name 'ferry-answers.*')" "" "what is left behind"
 }
 
@@ -76,11 +79,58 @@ END
     says 5 right
     says 4 wrong
     assert_eq "$(tail -n 1 <<<"$output")" "2 exercises; right: 1, wrong: 1"
+    # A script of its own, which the other one needs.
+    mv "$STUDENT/scripts/timeline" "$STUDENT/scripts/timeline-own"
+    # shellcheck disable=SC2016 # for the inner shell
+    printf '#!/bin/sh\nexec "${0%%/*}/timeline-own" "$@"\n' >"$STUDENT/scripts/timeline"
+    chmod +x "$STUDENT/scripts/timeline"
+    patch -s -p1 -d "$STUDENT" <"$(solution 1)"
+    check "$STUDENT" 1
+    assert_eq "$status" 0 "$output"
+    says 1 right
     echo oops >>"$STUDENT/src/manager/manager.c"
     check "$STUDENT" 5 4
     assert_eq "$status" 1
     says 5 "does not compile"
     says 4 "does not compile"
+}
+
+@test "check-answers compiles whatever includes a header that the student has changed" {
+    own_tree
+    # Of a build in another folder, whose name is in its rules.
+    BUILT=$BATS_TEST_TMPDIR/elsewhere
+    mkdir "$BUILT"
+    cp -pR "$BIN"/* "$BUILT"
+    (cd "$BUILT" && find . -name '*.o') | sed 's/^\.//; s/o$//' | while read -r name; do
+        sed -i "1s|^[^:]*:|$BUILT${name}o:|" "$BUILT${name}d"
+    done
+    patch -s -p1 -d "$STUDENT" <"$(solution 5)"
+    sed -i 's/^struct worker_end {/&\n    long of_the_student;/' "$STUDENT/include/manager/worker.h"
+    refute cmp -s "$STUDENT/include/manager/worker.h" "$PROJECT/include/manager/worker.h"
+    check "$STUDENT" 5
+    assert_eq "$status" 0 "$output"
+    says 5 right
+}
+
+@test "check-answers ends what an answer leaves running" {
+    own_tree
+    cat >>"$STUDENT/src/server/server_main.c" <<'END'
+#include <fcntl.h>
+#include <unistd.h>
+__attribute__((constructor)) static void leave_a_process(void)
+{
+    if (fork() != 0)
+        return;
+    (void)setsid();
+    (void)creat("left", 0600);
+    (void)close_range(0, ~0U, 0);
+    for (;;)
+        (void)pause();
+}
+END
+    check "$STUDENT" 7
+    says 7 wrong
+    assert_eq "$(grep -lsz "^$PLACE/ferry-answers" /proc/[0-9]*/cmdline)" "" "what still runs"
 }
 
 @test "check-answers stops what takes too long" {
