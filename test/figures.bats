@@ -9,10 +9,12 @@
 
 load lib
 
+SAID=${BATS_FILE_TMPDIR:-$BATS_RUN_TMPDIR}/said
+
 # setup_file: what it says of the project
 setup_file() {
-    BIN=$BIN "$PROJECT/test/figure-check" >"$BATS_FILE_TMPDIR/said" 2>&1 ||
-        echo "status $?" >>"$BATS_FILE_TMPDIR/said"
+    BIN=$BIN "$PROJECT/test/figure-check" >"$SAID" 2>&1 ||
+        echo "status $?" >>"$SAID"
 }
 
 # About the text of a page, as opposed to its figures.
@@ -56,12 +58,12 @@ is_wrong() {
 }
 
 @test "every figure that has a row in test/figures is what its command says" {
-    grep -q '^ok ' "$BATS_FILE_TMPDIR/said"
-    refute grep -vE -e '^ok ' -e "^WRONG [^:]+: ($OF_TEXT)" -e '^status 1$' "$BATS_FILE_TMPDIR/said"
+    grep -q '^ok ' "$SAID"
+    refute grep -vE -e '^ok ' -e "^WRONG [^:]+: ($OF_TEXT)" -e '^status 1$' "$SAID"
 }
 
 @test "every table of test/figures has its page, and every row's text stands there once" {
-    refute grep -E "^WRONG [^:]+: ($OF_TEXT)" "$BATS_FILE_TMPDIR/said"
+    refute grep -E "^WRONG [^:]+: ($OF_TEXT)" "$SAID"
 }
 
 @test "words, commas and points are figures; lines and spaces may be broken anywhere" {
