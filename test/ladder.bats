@@ -348,12 +348,12 @@ each() {
     }
     start_step 3
     hundred
-    wait_until "$WAIT_SECONDS" workers_are 100
+    wait_until 60 workers_are 100
     kill_server
     start_step 4 2
     hundred
     # Those for whom there is a place in the array have been taken in.
-    wait_until "$WAIT_SECONDS" sockets_are 65
+    wait_until 60 sockets_are 65
     workers_are 2
 }
 
