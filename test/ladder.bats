@@ -326,6 +326,17 @@ each() {
     sockets_are 1
 }
 
+@test "3: the parent that reaps one child does not wait for another" {
+    start_step 3
+    hold a b
+    held a b
+    release a
+    wait_until "$WAIT_SECONDS" workers_are 1
+    hold c
+    held c
+    workers_are 2
+}
+
 @test "3: children that end while the parent is not looking are all reaped" {
     start_step 3
     hold a b c
