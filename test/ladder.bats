@@ -427,7 +427,7 @@ each() {
     is_kept_waiting
 }
 
-@test "the commands of the page are those that are tested here" {
+@test "the page still has the commands that these tests follow" {
     local page
     page=$(<"$LADDER/README.md")
     assert_contains "$page" 'make all ladder'
