@@ -202,11 +202,6 @@ END
     done
 }
 
-# serves_below FOLDER: is there a server whose root is below it? (Not every machine has pgrep.)
-serves_below() {
-    grep -qsz "^$1/.*/root" /proc/[0-9]*/cmdline
-}
-
 @test "it leaves neither a process nor a file behind; nor does one that is interrupted" {
     local bench out=$BATS_TEST_TMPDIR/out
     nothing_below "$RUN/tmp"
@@ -216,7 +211,7 @@ serves_below() {
     bench=$!
     track "$bench"
     wait_until 20 grep -qs 'note syncs' "$out/data"
-    wait_until 20 serves_below "$out/tmp"
+    wait_until 20 is_argument "^$out/tmp/.*/root"
     kill -TERM -- "-$bench"
     wait_until 20 is_gone "$bench"
     nothing_below "$out/tmp"

@@ -170,6 +170,12 @@ is_gone() {
     ! is_alive "$1"
 }
 
+# is_argument REGEX: a process has such an argument. (Not every machine has pgrep.) The regular
+# expression must not match itself: begin it with ^.
+is_argument() {
+    grep -qsz -e "$1" /proc/[0-9]*/cmdline
+}
+
 # Forking costs most in these tests. The following are called often, so they do not fork.
 
 # _stat PID: sets STATE, PARENT and NAME (proc_pid_stat(5)); fails when there is no such process
